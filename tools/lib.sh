@@ -1,0 +1,29 @@
+# Sourced by the scripts beside it: where things are, and how to speak to the person at the terminal.
+# shellcheck shell=bash disable=SC2034
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+cmocka_source=$build/third_party/cmocka
+
+note() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
+die() { note "$*"; exit 1; }
+
+# A Wine prefix of the project's own, so that neither the user's settings nor the tests' disturb each other.
+use_wine_prefix() {
+    export WINEPREFIX=${VMMC_WINEPREFIX:-$build/wineprefix}
+    export WINEDEBUG=${WINEDEBUG:--all}
+    export DISPLAY=${DISPLAY:-}
+    [ -f "$WINEPREFIX/system.reg" ] && return
+    mkdir -p "$build"
+    (
+        flock 9
+        [ -f "$WINEPREFIX/system.reg" ] ||
+            WINEDLLOVERRIDES="mscoree,mshtml=" timeout 300 wineboot --init >"$build/wineboot.log" 2>&1 ||
+            die "Wine could not create its prefix $WINEPREFIX; see $build/wineboot.log"
+        timeout 60 wineserver -w
+    ) 9>"$build/wineprefix.lock"
+}
+
+# One server kept alive over many short programs saves half a second on each.
+keep_wineserver() { use_wine_prefix; wineserver -p600 2>/dev/null || true; }
+stop_wineserver() { WINEPREFIX=${VMMC_WINEPREFIX:-$build/wineprefix} wineserver -k 2>/dev/null || true; }
