@@ -1,0 +1,79 @@
+/* peer: what both ends of a netbench connection say to each other, and the loops that move whole messages. */
+#include "peer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void peer_die(const char *format, ...)
+{
+    int error = net_error();
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("netbench: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, " (last socket error %d)\n", error);
+    va_end(arguments);
+    exit(1);
+}
+
+/* Written to before it is used: fresh pages cost microseconds each under Wine. */
+void *peer_buffer(size_t size)
+{
+    char *p = malloc(size ? size : 1);
+    if (!p)
+        peer_die("out of memory for %lu bytes", (unsigned long)size);
+    memset(p, 'v', size ? size : 1);
+    return p;
+}
+
+static int as_length(size_t size)
+{
+    return size < 1u << 30 ? (int)size : 1 << 30;
+}
+
+void peer_send(net_socket_t s, const void *data, size_t size)
+{
+    const char *p = data;
+    while (size) {
+        int n = (int)send(s, p, as_length(size), 0);
+        if (n <= 0)
+            peer_die("send failed");
+        p += n;
+        size -= (size_t)n;
+    }
+}
+
+void peer_wait_readable(net_socket_t s)
+{
+    fd_set readable;
+    FD_ZERO(&readable);
+    FD_SET(s, &readable);
+    if (select((int)s + 1, &readable, NULL, NULL, NULL) != 1)
+        peer_die("select failed");
+}
+
+size_t peer_receive(net_socket_t s, void *data, size_t size, bool use_select)
+{
+    char *p = data;
+    size_t got = 0;
+    while (got < size) {
+        if (use_select)
+            peer_wait_readable(s);
+        int n = (int)recv(s, p + got, as_length(size - got), 0);
+        if (n < 0)
+            peer_die("recv failed");
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    return got;
+}
+
+void peer_receive_all(net_socket_t s, void *data, size_t size, bool use_select)
+{
+    size_t got = peer_receive(s, data, size, use_select);
+    if (got != size)
+        peer_die("the other end closed after %lu of %lu bytes", (unsigned long)got, (unsigned long)size);
+}

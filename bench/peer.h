@@ -1,0 +1,46 @@
+/* peer: what both ends of a netbench connection say to each other, and the loops that move whole messages. */
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
+
+#include "net.h"
+
+#define PEER_MAGIC 0x62746e76u
+#define PEER_WARM_UP_SIZE 64
+#define PEER_DATAGRAM_MAX 8192
+
+typedef enum { TEST_RTT, TEST_MSGS, TEST_BW, TEST_FILE, TEST_IDLE, TEST_UDP, TEST_COUNT } test_t;
+
+/* The first bytes of a connection; then `warm_up` exchanges of PEER_WARM_UP_SIZE bytes; then the test. */
+typedef struct {
+    uint32_t magic;
+    uint32_t test;
+    uint32_t piece;      /* bytes in one send, and in the receiver's buffer */
+    uint32_t use_select; /* call select before each receive */
+    uint32_t warm_up;
+    uint32_t idle_ms;
+    uint64_t total; /* TEST_FILE: length of the file */
+} peer_request_t;
+
+/* What the receiver of a one-way test answers. */
+typedef struct {
+    uint64_t bytes;
+    uint32_t checksum;
+    uint32_t unused;
+} peer_report_t;
+
+_Static_assert(sizeof(peer_request_t) == 32 && sizeof(peer_report_t) == 16, "the same on every build");
+
+#ifdef __GNUC__
+__attribute__((noreturn, format(printf, 1, 2)))
+#endif
+void peer_die(const char *format, ...);
+
+void *peer_buffer(size_t size);
+void peer_send(net_socket_t s, const void *data, size_t size);
+/* Receives exactly `size` bytes, or fewer if the other end closes; returns how many. */
+size_t peer_receive(net_socket_t s, void *data, size_t size, bool use_select);
+/* The same, but an early end is fatal. */
+void peer_receive_all(net_socket_t s, void *data, size_t size, bool use_select);
+void peer_wait_readable(net_socket_t s);
+
+#endif
