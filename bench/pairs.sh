@@ -1,0 +1,89 @@
+# Sourced by tools/bench.sh and tools/demo.sh, after tools/lib.sh: runs the two ends of a netbench pair.
+# An end is one of  64-builtin 64-ours 32-builtin 32-ours  (under Wine, without or with our DLL)  tcp unix  (native).
+# shellcheck shell=bash disable=SC2154
+
+bench_build=${VMMC_BENCH_BUILD:-$build}
+pair_timeout=${VMMC_TEST_TIMEOUT:-60}
+
+start_pairs() {
+    pair_log=$1
+    scratch=$(mktemp -d)
+    : >"$scratch/running"
+    : >"$pair_log"
+    keep_wineserver
+    trap end_pairs EXIT
+    trap 'exit 130' INT TERM
+}
+
+# Ends of an interrupted pair run in process groups of their own and would outlive us otherwise.
+end_pairs() {
+    local pid
+    while read -r pid; do
+        kill "$pid" 2>/dev/null || true
+    done <"$scratch/running"
+    rm -rf "$scratch"
+}
+
+folder_of() {
+    case $1 in
+        64-*) echo "$bench_build/x86_64" ;;
+        32-*) echo "$bench_build/i686" ;;
+        *) echo "$bench_build/native" ;;
+    esac
+}
+
+has_our_dll() { [ -f "$(folder_of "$1-ours")/wsock32.dll" ]; }
+
+# With an override that asks for a native DLL first, Wine falls back to its own in silence; so ask it what it took.
+loads_our_dll() {
+    local trace
+    trace=$(WINEDEBUG=+loaddll WINEDLLOVERRIDES=wsock32=n,b timeout 60 wine "$(folder_of "$1-ours")/netbench.exe" 2>&1) || true
+    grep -qi "wsock32\\.dll.*: native" <<<"$trace"
+}
+
+run_end() {
+    local end=$1 program
+    shift
+    program=$(folder_of "$end")/netbench
+    echo "$BASHPID" >>"$scratch/running"
+    unset WINEDLLOVERRIDES
+    case $end in
+        *-ours) export WINEDLLOVERRIDES=wsock32=n,b ;;
+    esac
+    case $end in
+        tcp | unix) exec timeout --kill-after=5 "$pair_timeout" "$program" "$@" ;;
+        *) VMMC_TEST_TIMEOUT=$pair_timeout exec "$root/tools/wine.sh" "$program.exe" "$@" ;;
+    esac
+}
+
+# Where the two ends meet, as the given end spells it.
+meeting_point() {
+    case $1 in
+        unix) echo "--unix $scratch/socket" ;;
+        tcp) echo "--port-file $scratch/port" ;;
+        *) echo "--port-file Z:$scratch/port" ;;
+    esac
+}
+
+# usage: run_pair SERVER CLIENT TEST [OPTION ...]     prints the client's line of JSON
+run_pair() {
+    local server=$1 client=$2 test=$3 server_options=() server_pid status=0
+    shift 3
+    [ "$test" != udp ] || server_options=(--udp)
+    [[ " $* " != *" --select "* ]] || server_options+=(--select)
+    rm -f "$scratch/port" "$scratch/socket"
+    : >"$scratch/running"
+    # shellcheck disable=SC2046
+    (run_end "$server" server $(meeting_point "$server") "${server_options[@]}") >>"$pair_log" 2>&1 &
+    server_pid=$!
+    # shellcheck disable=SC2046
+    (run_end "$client" client "$test" $(meeting_point "$client") "$@") 2>>"$pair_log" | tr -d '\r' || status=1
+    [ $status -eq 0 ] || kill "$server_pid" 2>/dev/null || true
+    wait "$server_pid" || status=1
+    : >"$scratch/running"
+    [ $status -eq 0 ] || echo "failed: server $server, client $client, $test $*" >>"$pair_log"
+    return $status
+}
+
+# One line that is written over on a terminal; nothing elsewhere.
+progress() { [ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2; }

@@ -1,0 +1,178 @@
+#!/usr/bin/env perl
+# Turns the samples of tools/bench.sh (lines of JSON on standard input) into medians for each machine state, a table
+# on standard output and a JSON file.
+# usage: summary.pl --near-limit MICROSECONDS --pair PAIR --json FILE
+use strict;
+use warnings;
+use Getopt::Long;
+use JSON::PP;
+use POSIX qw(strftime uname);
+
+my @variants = qw(builtin ours tcp unix ring);
+my %heading = (builtin => 'builtin', ours => 'ours', tcp => 'TCP', unix => 'AF_UNIX', ring => 'bare ring');
+my %metric = (
+    rtt  => { field => 'median_us',      unit => 'us',   lower => 1 },
+    udp  => { field => 'median_us',      unit => 'us',   lower => 1 },
+    idle => { field => 'cpu_ms',         unit => 'ms',   lower => 1 },
+    msgs => { field => 'messages_per_s', unit => 'k/s',  lower => 0, scale => 1e-3 },
+    bw   => { field => 'mb_per_s',       unit => 'MB/s', lower => 0 },
+);
+
+# What the project promises, near state. `than` names the variant ours is compared with, `at_least` the factor by
+# which ours is better. Between two runs of one kernel path the medians differ by a few per cent: hence 0.95.
+my @targets = (
+    { text => 'round trip at least 400 times shorter than builtin', test => 'rtt:64:', than => 'builtin', at_least => 400 },
+    { text => 'round trip within 2 times the bare ring', test => 'rtt:64:', than => 'ring', at_least => 0.5 },
+    { text => '64 B messages at least 800 times as many as builtin', test => 'msgs:64:', than => 'builtin', at_least => 800 },
+    { text => '64 KB pieces at least 5 times the builtin bandwidth', test => 'bw:65536:', than => 'builtin', at_least => 5 },
+    { text => 'datagrams no slower than builtin', test => 'udp:64:', than => 'builtin', at_least => 0.95 },
+    { text => 'peer without our DLL: no slower than builtin', test => 'rtt:64:mixed', than => 'builtin', at_least => 0.95 },
+);
+my %idle_target = (text => 'CPU time of a recv blocked for 5 s under 20 ms', limit => 20);
+
+sub median {
+    my @sorted = sort { $a <=> $b } @_;
+    return undef unless @sorted;
+    my $half = int(@sorted / 2);
+    return @sorted % 2 ? $sorted[$half] : ($sorted[$half - 1] + $sorted[$half]) / 2;
+}
+
+sub kind_of { return (split /:/, $_[0])[0] }
+
+sub title_of {
+    my ($kind, $bytes, $option) = split /:/, $_[0];
+    my $size = $bytes >= 1 << 20 ? ($bytes >> 20) . ' MB' : $bytes >= 1024 ? ($bytes >> 10) . ' KB' : "$bytes B";
+    return "CPU time, recv blocked " . $option / 1000 . ' s' if $kind eq 'idle';
+    return "datagram round trip $size" if $kind eq 'udp';
+    return "messages $size" if $kind eq 'msgs';
+    return "bandwidth $size" if $kind eq 'bw';
+    return "round trip $size" . (!$option ? '' : $option eq 'mixed' ? ', peer without DLL' : ", with $option");
+}
+
+sub state_of {
+    my ($sample, $limit) = @_;
+    my @far = map { $_ >= $limit } @$sample{qw(before after)};
+    return $far[0] && $far[1] ? 'far' : $far[0] || $far[1] ? 'mixed' : 'near';
+}
+
+sub read_samples {
+    my ($limit) = @_;
+    my @samples = map { decode_json($_) } grep { /\S/ } <STDIN>;
+    $_->{state} = state_of($_, $limit) for @samples;
+    return @samples;
+}
+
+# state -> test -> variant -> { median, count }
+sub summarize {
+    my %values;
+    for my $sample (@_) {
+        my $test = $sample->{test};
+        # A sleeping program has no near or far.
+        my @states = kind_of($test) eq 'idle' ? qw(near far) : ($sample->{state});
+        next if !$sample->{result};
+        push @{ $values{$_}{$test}{ $sample->{variant} } }, $sample->{result} for grep { $_ ne 'mixed' } @states;
+    }
+    my %summary;
+    for my $state (keys %values) {
+        for my $test (keys %{ $values{$state} }) {
+            my $field = $metric{ kind_of($test) }{field};
+            while (my ($variant, $results) = each %{ $values{$state}{$test} }) {
+                my $entry = { median => median(map { $_->{$field} } @$results), count => scalar @$results };
+                $entry->{p99_us} = median(map { $_->{p99_us} } @$results) if exists $results->[0]{p99_us};
+                $summary{$state}{$test}{$variant} = $entry;
+            }
+        }
+    }
+    return \%summary;
+}
+
+# How many times better ours is than the other; undef when either is missing.
+sub advantage {
+    my ($row, $test, $than) = @_;
+    my ($ours, $other) = map { $row->{$_} ? $row->{$_}{median} : undef } 'ours', $than;
+    return undef unless $ours && $other;
+    return $metric{ kind_of($test) }{lower} ? $other / $ours : $ours / $other;
+}
+
+sub figure {
+    my ($value) = @_;
+    return '-' unless defined $value;
+    return sprintf $value >= 1000 ? '%.0f' : $value >= 100 ? '%.1f' : $value >= 10 ? '%.2f' : '%.3f', $value;
+}
+
+sub print_state {
+    my ($state, $table, $tests, $limit) = @_;
+    printf "\n%s state (cache-line round trip %s %.2f us)\n", $state, $state eq 'near' ? 'under' : 'from', $limit;
+    printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s\n", '', '', @heading{@variants}, 'ours/builtin', 'ours/ring';
+    for my $test (grep { $table->{$_} } @$tests) {
+        my ($row, $metric) = ($table->{$test}, $metric{ kind_of($test) });
+        my $scale = $metric->{scale} || 1;
+        my @cells = map { figure($row->{$_} ? $row->{$_}{median} * $scale : undef) } @variants;
+        my @ratios = map { my $a = advantage($row, $test, $_); defined $a ? figure($a) . 'x' : '-' } qw(builtin ring);
+        printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s\n", title_of($test), $metric->{unit}, @cells, @ratios;
+    }
+}
+
+sub judge_targets {
+    my ($summary, $state) = @_;
+    my @verdicts;
+    for my $target (@targets) {
+        my $value = advantage($summary->{$state}{ $target->{test} } || {}, $target->{test}, $target->{than});
+        my $met = defined $value ? ($value >= $target->{at_least} ? 'met' : 'MISSED') : 'not measured';
+        push @verdicts, { target => $target->{text}, state => $state, factor => $value, verdict => $met };
+    }
+    my ($idle) = grep { kind_of($_) eq 'idle' } keys %{ $summary->{$state} || {} };
+    my $cpu = $idle && $summary->{$state}{$idle}{ours} ? $summary->{$state}{$idle}{ours}{median} : undef;
+    push @verdicts, { target => $idle_target{text}, state => $state, cpu_ms => $cpu,
+        verdict => defined $cpu ? ($cpu < $idle_target{limit} ? 'met' : 'MISSED') : 'not measured' };
+    return @verdicts;
+}
+
+sub print_targets {
+    my ($state, @verdicts) = @_;
+    printf "\ntargets, in the %s state%s\n", $state, $state eq 'far' ? ' (they are set for the near state, which was not seen)' : '';
+    for my $v (@verdicts) {
+        my $value = defined $v->{factor} ? figure($v->{factor}) . 'x' : defined $v->{cpu_ms} ? figure($v->{cpu_ms}) . ' ms' : '';
+        printf "  %-52s %10s  %s\n", $v->{target}, $value, $v->{verdict};
+    }
+}
+
+sub tests_in_order {
+    my (%seen, @tests);
+    $seen{ $_->{test} }++ or push @tests, $_->{test} for @_;
+    return \@tests;
+}
+
+sub write_json {
+    my ($file, $content) = @_;
+    open my $out, '>', $file or die "summary: cannot write $file: $!\n";
+    print $out JSON::PP->new->canonical->pretty->encode($content);
+    close $out or die "summary: cannot write $file: $!\n";
+}
+
+sub main {
+    my %option = ('near-limit' => 0.25, pair => '64-64');
+    GetOptions(\%option, 'near-limit=f', 'pair=s', 'json=s') or exit 2;
+    my @samples = read_samples($option{'near-limit'});
+    my $summary = summarize(@samples);
+    my $tests = tests_in_order(@samples);
+    my %count;
+    $count{ $_->{state} }++ for @samples;
+    my $near_seen = grep { kind_of($_) ne 'idle' } keys %{ $summary->{near} || {} };
+    my @verdicts = judge_targets($summary, $near_seen ? 'near' : 'far');
+
+    printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed\n", $option{pair},
+        scalar @samples, map { $count{$_} || 0 } qw(near far mixed);
+    for my $state (qw(near far)) {
+        print_state($state, $summary->{$state}, $tests, $option{'near-limit'}) if $count{$state};
+    }
+    print_targets($near_seen ? 'near' : 'far', @verdicts);
+    return unless $option{json};
+    write_json($option{json}, {
+        when => strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), host => join(' ', (uname())[0, 2, 4]), pair => $option{pair},
+        near_limit_us => $option{'near-limit'}, counts => \%count, summary => $summary, targets => \@verdicts,
+        samples => \@samples });
+    print "\nall samples: $option{json}\n";
+}
+
+main();
