@@ -27,8 +27,8 @@ my @targets = (
     { text => '64 KB pieces at least 5 times the builtin bandwidth', test => 'bw:65536:', than => 'builtin', at_least => 5 },
     { text => 'datagrams no slower than builtin', test => 'udp:64:', than => 'builtin', at_least => 0.95 },
     { text => 'peer without our DLL: no slower than builtin', test => 'rtt:64:mixed', than => 'builtin', at_least => 0.95 },
+    { text => 'CPU time of a recv blocked for 5 s under 20 ms', test => 'idle:64:5000', under => 20 },
 );
-my %idle_target = (text => 'CPU time of a recv blocked for 5 s under 20 ms', limit => 20);
 
 sub median {
     my @sorted = sort { $a <=> $b } @_;
@@ -100,6 +100,12 @@ sub figure {
     return sprintf $value >= 1000 ? '%.0f' : $value >= 100 ? '%.1f' : $value >= 10 ? '%.2f' : '%.3f', $value;
 }
 
+sub print_tail {
+    my ($row) = @_;
+    printf "%-34s %-5s" . '%11s' x @variants . "\n", '  99 % of them under', 'us',
+        map { figure($row->{$_} ? $row->{$_}{p99_us} : undef) } @variants;
+}
+
 sub print_state {
     my ($state, $table, $tests, $limit) = @_;
     printf "\n%s state (cache-line round trip %s %.2f us)\n", $state, $state eq 'near' ? 'under' : 'from', $limit;
@@ -110,30 +116,48 @@ sub print_state {
         my @cells = map { figure($row->{$_} ? $row->{$_}{median} * $scale : undef) } @variants;
         my @ratios = map { my $a = advantage($row, $test, $_); defined $a ? figure($a) . 'x' : '-' } qw(builtin ring);
         printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s\n", title_of($test), $metric->{unit}, @cells, @ratios;
+        print_tail($row) if $test eq 'rtt:64:';
     }
 }
 
+# The factor by which ours is better, or for the idle target the CPU time; undef when it was not measured.
+sub value_of {
+    my ($target, $table) = @_;
+    return advantage($table->{ $target->{test} } || {}, $target->{test}, $target->{than}) if $target->{than};
+    my $row = $table->{ $target->{test} } || {};
+    return $row->{ours} ? $row->{ours}{median} : undef;
+}
+
+sub verdict_of {
+    my ($target, $value) = @_;
+    return 'not measured' unless defined $value;
+    my $met = $target->{than} ? $value >= $target->{at_least} : $value < $target->{under};
+    return $met ? 'met' : 'MISSED';
+}
+
 sub judge_targets {
-    my ($summary, $state) = @_;
+    my ($summary) = @_;
     my @verdicts;
     for my $target (@targets) {
-        my $value = advantage($summary->{$state}{ $target->{test} } || {}, $target->{test}, $target->{than});
-        my $met = defined $value ? ($value >= $target->{at_least} ? 'met' : 'MISSED') : 'not measured';
-        push @verdicts, { target => $target->{text}, state => $state, factor => $value, verdict => $met };
+        my %verdict = (target => $target->{text}, unit => $target->{than} ? 'x' : ' ms');
+        for my $state (qw(near far)) {
+            my $value = value_of($target, $summary->{$state} || {});
+            $verdict{$state} = { value => $value, verdict => verdict_of($target, $value) };
+        }
+        push @verdicts, \%verdict;
     }
-    my ($idle) = grep { kind_of($_) eq 'idle' } keys %{ $summary->{$state} || {} };
-    my $cpu = $idle && $summary->{$state}{$idle}{ours} ? $summary->{$state}{$idle}{ours}{median} : undef;
-    push @verdicts, { target => $idle_target{text}, state => $state, cpu_ms => $cpu,
-        verdict => defined $cpu ? ($cpu < $idle_target{limit} ? 'met' : 'MISSED') : 'not measured' };
     return @verdicts;
 }
 
 sub print_targets {
-    my ($state, @verdicts) = @_;
-    printf "\ntargets, in the %s state%s\n", $state, $state eq 'far' ? ' (they are set for the near state, which was not seen)' : '';
+    my (@verdicts) = @_;
+    printf "\n%-54s%24s%24s\n", 'targets (set for the near state)', 'near', 'far';
     for my $v (@verdicts) {
-        my $value = defined $v->{factor} ? figure($v->{factor}) . 'x' : defined $v->{cpu_ms} ? figure($v->{cpu_ms}) . ' ms' : '';
-        printf "  %-52s %10s  %s\n", $v->{target}, $value, $v->{verdict};
+        my @cells = map {
+            my $value = $v->{$_}{value};
+            (defined $value ? figure($value) . $v->{unit} . ', ' : '') . $v->{$_}{verdict};
+        } qw(near far);
+        printf "%-54s%24s%24s\n", $v->{target}, @cells;
     }
 }
 
@@ -158,15 +182,14 @@ sub main {
     my $tests = tests_in_order(@samples);
     my %count;
     $count{ $_->{state} }++ for @samples;
-    my $near_seen = grep { kind_of($_) ne 'idle' } keys %{ $summary->{near} || {} };
-    my @verdicts = judge_targets($summary, $near_seen ? 'near' : 'far');
+    my @verdicts = judge_targets($summary);
 
     printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed\n", $option{pair},
         scalar @samples, map { $count{$_} || 0 } qw(near far mixed);
     for my $state (qw(near far)) {
         print_state($state, $summary->{$state}, $tests, $option{'near-limit'}) if $count{$state};
     }
-    print_targets($near_seen ? 'near' : 'far', @verdicts);
+    print_targets(@verdicts);
     return unless $option{json};
     write_json($option{json}, {
         when => strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), host => join(' ', (uname())[0, 2, 4]), pair => $option{pair},

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, interleaved in one run.
-# usage: tools/bench.sh [--quick] [--seconds N] [--sample MILLISECONDS] [--pair 64-64|32-32|32-64] [--json FILE]
+# usage: tools/bench.sh [--quick] [--seconds N] [--sample MILLISECONDS] [--near]
+#                       [--pair 64-64|32-32|32-64] [--json FILE]
 #   --quick    three tests, one minute          --seconds N   go on for about N seconds (300)
 #   --sample   length of one sample (250)       --pair        server and client (64-64)
+#   --near     start a sample only when the cores are near, and wait for that while the N seconds last
 # Every sample is tagged near or far by the cache-line round trip of the two cores right before and after it; samples
 # that saw both are dropped. Prints a table for each state; writes everything to build/bench.json (or FILE).
 set -euo pipefail
@@ -17,13 +19,14 @@ near_limit=0.25 # us
 quick_tests=(rtt:64: msgs:64: bw:65536:)
 all_tests=(rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:64:select udp:64: rtt:64:mixed)
 
-usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    tests=("${all_tests[@]}") seconds=300 sample=250 pair=64-64 json=$build/bench.json quick=
+    tests=("${all_tests[@]}") seconds=300 sample=250 pair=64-64 json=$build/bench.json quick='' near=''
     while [ $# -gt 0 ]; do
         case $1 in
             --quick) tests=("${quick_tests[@]}") seconds=40 quick=1 ;;
+            --near) near=1 ;;
             --seconds) seconds=${2:?} && shift ;;
             --sample) sample=${2:?} && shift ;;
             --pair) pair=${2:?} && shift ;;
@@ -76,6 +79,18 @@ variants_of() {
 
 machine_state() { "$bench_build/native/ringbench" state; }
 
+is_near() { awk -v s="$1" -v limit="$near_limit" 'BEGIN { exit !(s < limit) }'; }
+time_is_up() { [ $((SECONDS - started)) -ge "$seconds" ]; }
+
+# Sets `before`. With --near it is from the first moment at which the cores were near, unless the time ran out.
+await_state() {
+    before=$(machine_state)
+    while [ -n "$near" ] && ! is_near "$before" && ! time_is_up; do
+        sleep 0.05
+        before=$(machine_state)
+    done
+}
+
 # usage: measure TEST VARIANT       prints netbench's or ringbench's line of JSON
 measure() {
     local test bytes option server client
@@ -97,7 +112,7 @@ measure() {
 # Appends one tagged sample to $samples; a failed one carries null.
 take_sample() {
     local before after result
-    before=$(machine_state)
+    await_state
     if ! result=$(measure "$1" "$2") || [ -z "$result" ]; then
         result=null failures=$((failures + 1))
     fi
@@ -110,6 +125,7 @@ take_round() {
     local test variant
     for test in "$@"; do
         for variant in $(variants_of "$test"); do
+            [ -z "$near" ] || ! time_is_up || return 0
             progress "bench: $((SECONDS - started)) of $seconds s, round $round: ${test//:/ } $variant"
             take_sample "$test" "$variant"
         done
@@ -126,7 +142,7 @@ main() {
     [ -n "$quick" ] || take_round idle:64:5000
     while :; do
         take_round "${tests[@]}"
-        [ $((SECONDS - started)) -lt "$seconds" ] || break
+        ! time_is_up || break
         round=$((round + 1))
     done
     progress ""
