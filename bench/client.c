@@ -81,7 +81,7 @@ static void run_rtt(net_socket_t s, const netbench_options_t *options, double ex
 /* Messages sent between two looks at the clock. */
 static unsigned burst_of(unsigned size)
 {
-    return size >= 65536 ? 1 : size >= 4096 ? 8 : 64;
+    return size >= 65536 ? 1 : size >= 4096 ? 8 : 256;
 }
 
 static void run_one_way(net_socket_t s, const netbench_options_t *options, double exchange_us)

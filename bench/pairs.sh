@@ -87,3 +87,6 @@ run_pair() {
 
 # One line that is written over on a terminal; nothing elsewhere.
 progress() { [ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2; }
+
+# The cache-line round trip between two cores in microseconds: tells the machine's near state from its far one.
+machine_state() { "$bench_build/native/ringbench" state; }

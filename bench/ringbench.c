@@ -275,7 +275,7 @@ static void run_one_way(const char *test, size_t size, double seconds)
         count(pair, size);
 
     ring_end_t out = { .shm = &pair->there }, in = { .shm = &pair->back };
-    unsigned burst = size >= 65536 ? 1 : size >= 4096 ? 8 : 64;
+    unsigned burst = size >= 65536 ? 1 : size >= 4096 ? 8 : 256;
     char *buffer = buffer_of(size);
     uint64_t received = 0, messages = 0, start = clock_ns(), end = start + (uint64_t)(seconds * 1e9);
     do {

@@ -77,8 +77,6 @@ variants_of() {
     echo "${list[@]}"
 }
 
-machine_state() { "$bench_build/native/ringbench" state; }
-
 is_near() { awk -v s="$1" -v limit="$near_limit" 'BEGIN { exit !(s < limit) }'; }
 time_is_up() { [ $((SECONDS - started)) -ge "$seconds" ]; }
 

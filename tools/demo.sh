@@ -11,6 +11,7 @@ set -euo pipefail
 
 least_bytes=200000000
 most_bytes=700000000 # a 32-bit program holds it in memory, at both ends
+unspeakable='.*[]:*?"<>|\].*' # what a Windows program cannot name
 pairs=(64-64 32-32 32-64)
 sides=(builtin ours)
 
@@ -55,7 +56,7 @@ find_real_file() {
     local place found
     for place in /usr/lib /usr/share /usr/local /usr /opt /var/lib /var/cache "$HOME"; do
         found=$(find "$place" -xdev -path "$build" -prune -o -type f -readable -size "+${least_bytes}c" \
-            -size "-${most_bytes}c" -printf '%s %p\n' 2>/dev/null | sort -n | head -n 1) || true
+            -size "-${most_bytes}c" ! -regex "$unspeakable" -printf '%s %p\n' 2>/dev/null | sort -n | head -n 1) || true
         [ -z "$found" ] || { echo "${found#* }"; return; }
     done
     return 1
@@ -164,10 +165,10 @@ main() {
     start_pairs "$build/demo.log"
     require_our_dll
     choose_file
-    note "file: $file, $((file_bytes / 1000000)) MB, cksum $file_checksum; cache-line round trip of the cores: $("$bench_build/native/ringbench" state) us"
+    note "file: $file, $((file_bytes / 1000000)) MB, cksum $file_checksum; cache-line round trip of the cores: $(machine_state) us"
     take_all
     print_table
-    echo "64-byte requests and messages; pairs are server-client; median of $rounds; $transfers of $((steps / 3)) transfers of the file verified by checksum"
+    echo "64-byte requests and messages; pairs are server-client; median of $rounds; $transfers of $((steps / 3)) transfers of the file verified by checksum; cache-line round trip now $(machine_state) us"
     [ $failures -eq 0 ] || die "$failures of $steps steps failed; see $pair_log"
 }
 
