@@ -3,9 +3,9 @@
 #ifndef GEN_WSOCK32_API_H
 #define GEN_WSOCK32_API_H
 
-#include <windows.h>
 #include <winsock.h>
 #include <nspapi.h>
+#include <windows.h>
 
 #include "forward.h"
 

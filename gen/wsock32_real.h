@@ -3,9 +3,9 @@
 #ifndef GEN_WSOCK32_REAL_H
 #define GEN_WSOCK32_REAL_H
 
-#include <windows.h>
 #include <winsock.h>
 #include <nspapi.h>
+#include <windows.h>
 
 SOCKET WINAPI real_accept(SOCKET s, struct sockaddr *addr, int *addrlen);
 int WINAPI real_bind(SOCKET s, const struct sockaddr *name, int namelen);

@@ -4,9 +4,13 @@
 
 #include "forward.h"
 
+static forward_module_t module_mswsock = FORWARD_MODULE("mswsock");
+static forward_module_t module_ws2_32 = FORWARD_MODULE("ws2_32");
+static forward_module_t module_wsock32 = FORWARD_MODULE("wsock32");
+
 u_long WINAPI stub_htonl(u_long hostlong)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "htonl", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "htonl", 10045);
     typedef u_long (WINAPI *target_fn)(u_long);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -17,7 +21,7 @@ FORWARD_POPS("htonl", 4, FORWARD_ARG(u_long));
 
 u_short WINAPI stub_htons(u_short hostshort)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "htons", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "htons", 10045);
     typedef u_short (WINAPI *target_fn)(u_short);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -28,7 +32,7 @@ FORWARD_POPS("htons", 4, FORWARD_ARG(u_short));
 
 unsigned __LONG32 WINAPI stub_inet_addr(const char *cp)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "inet_addr", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "inet_addr", 10045);
     typedef unsigned __LONG32 (WINAPI *target_fn)(const char *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -39,7 +43,7 @@ FORWARD_POPS("inet_addr", 4, FORWARD_ARG(const char *));
 
 char *WINAPI stub_inet_ntoa(struct in_addr in)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "inet_ntoa", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "inet_ntoa", 10045);
     typedef char *(WINAPI *target_fn)(struct in_addr);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -50,7 +54,7 @@ FORWARD_POPS("inet_ntoa", 4, FORWARD_ARG(struct in_addr));
 
 u_long WINAPI stub_ntohl(u_long netlong)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "ntohl", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "ntohl", 10045);
     typedef u_long (WINAPI *target_fn)(u_long);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -61,7 +65,7 @@ FORWARD_POPS("ntohl", 4, FORWARD_ARG(u_long));
 
 u_short WINAPI stub_ntohs(u_short netshort)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "ntohs", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "ntohs", 10045);
     typedef u_short (WINAPI *target_fn)(u_short);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -72,7 +76,7 @@ FORWARD_POPS("ntohs", 4, FORWARD_ARG(u_short));
 
 int WINAPI stub_MigrateWinsockConfiguration(DWORD version, DWORD provider, DWORD flags)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "MigrateWinsockConfiguration", 10045);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "MigrateWinsockConfiguration", 10045);
     typedef int (WINAPI *target_fn)(DWORD, DWORD, DWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -83,7 +87,7 @@ FORWARD_POPS("MigrateWinsockConfiguration", 12, FORWARD_ARG(DWORD) + FORWARD_ARG
 
 struct hostent *WINAPI stub_gethostbyaddr(const char *addr, int len, int type)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "gethostbyaddr", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "gethostbyaddr", 10045);
     typedef struct hostent *(WINAPI *target_fn)(const char *, int, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -94,7 +98,7 @@ FORWARD_POPS("gethostbyaddr", 12, FORWARD_ARG(const char *) + FORWARD_ARG(int) +
 
 struct hostent *WINAPI stub_gethostbyname(const char *name)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "gethostbyname", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "gethostbyname", 10045);
     typedef struct hostent *(WINAPI *target_fn)(const char *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -105,7 +109,7 @@ FORWARD_POPS("gethostbyname", 4, FORWARD_ARG(const char *));
 
 struct protoent *WINAPI stub_getprotobyname(const char *name)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "getprotobyname", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "getprotobyname", 10045);
     typedef struct protoent *(WINAPI *target_fn)(const char *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -116,7 +120,7 @@ FORWARD_POPS("getprotobyname", 4, FORWARD_ARG(const char *));
 
 struct protoent *WINAPI stub_getprotobynumber(int number)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "getprotobynumber", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "getprotobynumber", 10045);
     typedef struct protoent *(WINAPI *target_fn)(int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -127,7 +131,7 @@ FORWARD_POPS("getprotobynumber", 4, FORWARD_ARG(int));
 
 struct servent *WINAPI stub_getservbyname(const char *name, const char *proto)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "getservbyname", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "getservbyname", 10045);
     typedef struct servent *(WINAPI *target_fn)(const char *, const char *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -138,7 +142,7 @@ FORWARD_POPS("getservbyname", 8, FORWARD_ARG(const char *) + FORWARD_ARG(const c
 
 struct servent *WINAPI stub_getservbyport(int port, const char *proto)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "getservbyport", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "getservbyport", 10045);
     typedef struct servent *(WINAPI *target_fn)(int, const char *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -149,7 +153,7 @@ FORWARD_POPS("getservbyport", 8, FORWARD_ARG(int) + FORWARD_ARG(const char *));
 
 int WINAPI stub_gethostname(char *name, int namelen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "gethostname", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "gethostname", 10045);
     typedef int (WINAPI *target_fn)(char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -161,7 +165,7 @@ FORWARD_POPS("gethostname", 8, FORWARD_ARG(char *) + FORWARD_ARG(int));
 HANDLE WINAPI stub_WSAAsyncGetHostByAddr(HWND hWnd, u_int wMsg, const char *addr, int len, int type, char *buf,
     int buflen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAAsyncGetHostByAddr", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAAsyncGetHostByAddr", 10045);
     typedef HANDLE (WINAPI *target_fn)(HWND, u_int, const char *, int, int, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -173,7 +177,7 @@ FORWARD_POPS("WSAAsyncGetHostByAddr", 28, FORWARD_ARG(HWND) + FORWARD_ARG(u_int)
 
 HANDLE WINAPI stub_WSAAsyncGetHostByName(HWND hWnd, u_int wMsg, const char *name, char *buf, int buflen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAAsyncGetHostByName", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAAsyncGetHostByName", 10045);
     typedef HANDLE (WINAPI *target_fn)(HWND, u_int, const char *, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -185,7 +189,7 @@ FORWARD_POPS("WSAAsyncGetHostByName", 20, FORWARD_ARG(HWND) + FORWARD_ARG(u_int)
 
 HANDLE WINAPI stub_WSAAsyncGetProtoByNumber(HWND hWnd, u_int wMsg, int number, char *buf, int buflen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAAsyncGetProtoByNumber", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAAsyncGetProtoByNumber", 10045);
     typedef HANDLE (WINAPI *target_fn)(HWND, u_int, int, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -197,7 +201,7 @@ FORWARD_POPS("WSAAsyncGetProtoByNumber", 20, FORWARD_ARG(HWND) + FORWARD_ARG(u_i
 
 HANDLE WINAPI stub_WSAAsyncGetProtoByName(HWND hWnd, u_int wMsg, const char *name, char *buf, int buflen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAAsyncGetProtoByName", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAAsyncGetProtoByName", 10045);
     typedef HANDLE (WINAPI *target_fn)(HWND, u_int, const char *, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -209,7 +213,7 @@ FORWARD_POPS("WSAAsyncGetProtoByName", 20, FORWARD_ARG(HWND) + FORWARD_ARG(u_int
 
 HANDLE WINAPI stub_WSAAsyncGetServByPort(HWND hWnd, u_int wMsg, int port, const char *proto, char *buf, int buflen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAAsyncGetServByPort", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAAsyncGetServByPort", 10045);
     typedef HANDLE (WINAPI *target_fn)(HWND, u_int, int, const char *, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -222,7 +226,7 @@ FORWARD_POPS("WSAAsyncGetServByPort", 24, FORWARD_ARG(HWND) + FORWARD_ARG(u_int)
 HANDLE WINAPI stub_WSAAsyncGetServByName(HWND hWnd, u_int wMsg, const char *name, const char *proto, char *buf,
     int buflen)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAAsyncGetServByName", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAAsyncGetServByName", 10045);
     typedef HANDLE (WINAPI *target_fn)(HWND, u_int, const char *, const char *, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -234,7 +238,7 @@ FORWARD_POPS("WSAAsyncGetServByName", 24, FORWARD_ARG(HWND) + FORWARD_ARG(u_int)
 
 int WINAPI stub_WSACancelAsyncRequest(HANDLE hAsyncTaskHandle)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSACancelAsyncRequest", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSACancelAsyncRequest", 10045);
     typedef int (WINAPI *target_fn)(HANDLE);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -245,7 +249,7 @@ FORWARD_POPS("WSACancelAsyncRequest", 4, FORWARD_ARG(HANDLE));
 
 FARPROC WINAPI stub_WSASetBlockingHook(FARPROC lpBlockFunc)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSASetBlockingHook", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSASetBlockingHook", 10045);
     typedef FARPROC (WINAPI *target_fn)(FARPROC);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -256,7 +260,7 @@ FORWARD_POPS("WSASetBlockingHook", 4, FORWARD_ARG(FARPROC));
 
 int WINAPI stub_WSAUnhookBlockingHook(void)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAUnhookBlockingHook", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAUnhookBlockingHook", 10045);
     typedef int (WINAPI *target_fn)(void);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -267,7 +271,7 @@ FORWARD_POPS("WSAUnhookBlockingHook", 0, 0);
 
 int WINAPI stub_WSAGetLastError(void)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAGetLastError", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAGetLastError", 10045);
     typedef int (WINAPI *target_fn)(void);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -278,7 +282,7 @@ FORWARD_POPS("WSAGetLastError", 0, 0);
 
 void WINAPI stub_WSASetLastError(int iError)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSASetLastError", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSASetLastError", 10045);
     typedef void (WINAPI *target_fn)(int);
     target_fn target = (target_fn)forward_target(&slot);
     if (target)
@@ -288,7 +292,7 @@ FORWARD_POPS("WSASetLastError", 4, FORWARD_ARG(int));
 
 int WINAPI stub_WSACancelBlockingCall(void)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSACancelBlockingCall", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSACancelBlockingCall", 10045);
     typedef int (WINAPI *target_fn)(void);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -299,7 +303,7 @@ FORWARD_POPS("WSACancelBlockingCall", 0, 0);
 
 WINBOOL WINAPI stub_WSAIsBlocking(void)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSAIsBlocking", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAIsBlocking", 10045);
     typedef WINBOOL (WINAPI *target_fn)(void);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -310,7 +314,7 @@ FORWARD_POPS("WSAIsBlocking", 0, 0);
 
 int WINAPI stub_WSApSetPostRoutine(FARPROC post_routine)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WS2_32, "WSApSetPostRoutine", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSApSetPostRoutine", 10045);
     typedef int (WINAPI *target_fn)(FARPROC);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -321,7 +325,7 @@ FORWARD_POPS("WSApSetPostRoutine", 4, FORWARD_ARG(FARPROC));
 
 DWORD WINAPI stub_WsControl(DWORD protocol, DWORD action, void *in, DWORD *in_length, void *out, DWORD *out_length)
 {
-    static forward_slot_t slot = FORWARD_SLOT(WSOCK32, "WsControl", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_wsock32, "WsControl", 10045);
     typedef DWORD (WINAPI *target_fn)(DWORD, DWORD, void *, DWORD *, void *, DWORD *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -334,7 +338,7 @@ FORWARD_POPS("WsControl", 24, FORWARD_ARG(DWORD) + FORWARD_ARG(DWORD) + FORWARD_
 int WINAPI stub_rcmd(char **host, int port, const char *local_user, const char *user, const char *command,
     int *stderr_fd)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "rcmd", 10045);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "rcmd", 10045);
     typedef int (WINAPI *target_fn)(char **, int, const char *, const char *, const char *, int *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -347,7 +351,7 @@ FORWARD_POPS("rcmd", 24, FORWARD_ARG(char **) + FORWARD_ARG(int) + FORWARD_ARG(c
 int WINAPI stub_rexec(char **host, int port, const char *user, const char *password, const char *command,
     int *stderr_fd)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "rexec", 10045);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "rexec", 10045);
     typedef int (WINAPI *target_fn)(char **, int, const char *, const char *, const char *, int *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -359,7 +363,7 @@ FORWARD_POPS("rexec", 24, FORWARD_ARG(char **) + FORWARD_ARG(int) + FORWARD_ARG(
 
 int WINAPI stub_rresvport(int *port)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "rresvport", 10045);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "rresvport", 10045);
     typedef int (WINAPI *target_fn)(int *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -370,7 +374,7 @@ FORWARD_POPS("rresvport", 4, FORWARD_ARG(int *));
 
 int WINAPI stub_sethostname(char *name, int length)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "sethostname", 10045);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "sethostname", 10045);
     typedef int (WINAPI *target_fn)(char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -381,7 +385,7 @@ FORWARD_POPS("sethostname", 8, FORWARD_ARG(char *) + FORWARD_ARG(int));
 
 int WINAPI stub_dn_expand(u_char *message, u_char *end, u_char *source, char *name, int length)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "dn_expand", 10045);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "dn_expand", 10045);
     typedef int (WINAPI *target_fn)(u_char *, u_char *, u_char *, char *, int);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -395,7 +399,7 @@ INT WINAPI stub_GetAddressByNameA(DWORD dwNameSpace, LPGUID lpServiceType, LPSTR
     DWORD dwResolution, LPSERVICE_ASYNC_INFO lpServiceAsyncInfo, LPVOID lpCsaddrBuffer, LPDWORD lpdwBufferLength,
     LPSTR lpAliasBuffer, LPDWORD lpdwAliasBufferLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetAddressByNameA", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetAddressByNameA", 120);
     typedef INT (WINAPI *target_fn)(DWORD, LPGUID, LPSTR, LPINT, DWORD, LPSERVICE_ASYNC_INFO, LPVOID, LPDWORD, LPSTR,
         LPDWORD);
     target_fn target = (target_fn)forward_target(&slot);
@@ -412,7 +416,7 @@ INT WINAPI stub_GetAddressByNameW(DWORD dwNameSpace, LPGUID lpServiceType, LPWST
     DWORD dwResolution, LPSERVICE_ASYNC_INFO lpServiceAsyncInfo, LPVOID lpCsaddrBuffer, LPDWORD lpdwBufferLength,
     LPWSTR lpAliasBuffer, LPDWORD lpdwAliasBufferLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetAddressByNameW", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetAddressByNameW", 120);
     typedef INT (WINAPI *target_fn)(DWORD, LPGUID, LPWSTR, LPINT, DWORD, LPSERVICE_ASYNC_INFO, LPVOID, LPDWORD,
         LPWSTR, LPDWORD);
     target_fn target = (target_fn)forward_target(&slot);
@@ -427,7 +431,7 @@ FORWARD_POPS("GetAddressByNameW", 40, FORWARD_ARG(DWORD) + FORWARD_ARG(LPGUID) +
 
 INT WINAPI stub_EnumProtocolsA(LPINT lpiProtocols, LPVOID lpProtocolBuffer, LPDWORD lpdwBufferLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT(MSWSOCK, "EnumProtocolsA", 120);
+    static forward_slot_t slot = FORWARD_SLOT(&module_mswsock, "EnumProtocolsA", 120);
     typedef INT (WINAPI *target_fn)(LPINT, LPVOID, LPDWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -438,7 +442,7 @@ FORWARD_POPS("EnumProtocolsA", 12, FORWARD_ARG(LPINT) + FORWARD_ARG(LPVOID) + FO
 
 INT WINAPI stub_EnumProtocolsW(LPINT lpiProtocols, LPVOID lpProtocolBuffer, LPDWORD lpdwBufferLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT(MSWSOCK, "EnumProtocolsW", 120);
+    static forward_slot_t slot = FORWARD_SLOT(&module_mswsock, "EnumProtocolsW", 120);
     typedef INT (WINAPI *target_fn)(LPINT, LPVOID, LPDWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -449,7 +453,7 @@ FORWARD_POPS("EnumProtocolsW", 12, FORWARD_ARG(LPINT) + FORWARD_ARG(LPVOID) + FO
 
 INT WINAPI stub_GetTypeByNameA(LPSTR lpServiceName, LPGUID lpServiceType)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetTypeByNameA", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetTypeByNameA", 120);
     typedef INT (WINAPI *target_fn)(LPSTR, LPGUID);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -460,7 +464,7 @@ FORWARD_POPS("GetTypeByNameA", 8, FORWARD_ARG(LPSTR) + FORWARD_ARG(LPGUID));
 
 INT WINAPI stub_GetTypeByNameW(LPWSTR lpServiceName, LPGUID lpServiceType)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetTypeByNameW", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetTypeByNameW", 120);
     typedef INT (WINAPI *target_fn)(LPWSTR, LPGUID);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -471,7 +475,7 @@ FORWARD_POPS("GetTypeByNameW", 8, FORWARD_ARG(LPWSTR) + FORWARD_ARG(LPGUID));
 
 INT WINAPI stub_GetNameByTypeA(LPGUID lpServiceType, LPSTR lpServiceName, DWORD dwNameLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetNameByTypeA", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetNameByTypeA", 120);
     typedef INT (WINAPI *target_fn)(LPGUID, LPSTR, DWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -482,7 +486,7 @@ FORWARD_POPS("GetNameByTypeA", 12, FORWARD_ARG(LPGUID) + FORWARD_ARG(LPSTR) + FO
 
 INT WINAPI stub_GetNameByTypeW(LPGUID lpServiceType, LPWSTR lpServiceName, DWORD dwNameLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetNameByTypeW", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetNameByTypeW", 120);
     typedef INT (WINAPI *target_fn)(LPGUID, LPWSTR, DWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -494,7 +498,7 @@ FORWARD_POPS("GetNameByTypeW", 12, FORWARD_ARG(LPGUID) + FORWARD_ARG(LPWSTR) + F
 INT WINAPI stub_SetServiceA(DWORD dwNameSpace, DWORD dwOperation, DWORD dwFlags, LPSERVICE_INFOA lpServiceInfo,
     LPSERVICE_ASYNC_INFO lpServiceAsyncInfo, LPDWORD lpdwStatusFlags)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "SetServiceA", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "SetServiceA", 120);
     typedef INT (WINAPI *target_fn)(DWORD, DWORD, DWORD, LPSERVICE_INFOA, LPSERVICE_ASYNC_INFO, LPDWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -507,7 +511,7 @@ FORWARD_POPS("SetServiceA", 24, FORWARD_ARG(DWORD) + FORWARD_ARG(DWORD) + FORWAR
 INT WINAPI stub_SetServiceW(DWORD dwNameSpace, DWORD dwOperation, DWORD dwFlags, LPSERVICE_INFOW lpServiceInfo,
     LPSERVICE_ASYNC_INFO lpServiceAsyncInfo, LPDWORD lpdwStatusFlags)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "SetServiceW", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "SetServiceW", 120);
     typedef INT (WINAPI *target_fn)(DWORD, DWORD, DWORD, LPSERVICE_INFOW, LPSERVICE_ASYNC_INFO, LPDWORD);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -520,7 +524,7 @@ FORWARD_POPS("SetServiceW", 24, FORWARD_ARG(DWORD) + FORWARD_ARG(DWORD) + FORWAR
 INT WINAPI stub_GetServiceA(DWORD dwNameSpace, LPGUID lpGuid, LPSTR lpServiceName, DWORD dwProperties,
     LPVOID lpBuffer, LPDWORD lpdwBufferSize, LPSERVICE_ASYNC_INFO lpServiceAsyncInfo)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetServiceA", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetServiceA", 120);
     typedef INT (WINAPI *target_fn)(DWORD, LPGUID, LPSTR, DWORD, LPVOID, LPDWORD, LPSERVICE_ASYNC_INFO);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -533,7 +537,7 @@ FORWARD_POPS("GetServiceA", 28, FORWARD_ARG(DWORD) + FORWARD_ARG(LPGUID) + FORWA
 INT WINAPI stub_GetServiceW(DWORD dwNameSpace, LPGUID lpGuid, LPWSTR lpServiceName, DWORD dwProperties,
     LPVOID lpBuffer, LPDWORD lpdwBufferSize, LPSERVICE_ASYNC_INFO lpServiceAsyncInfo)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "GetServiceW", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "GetServiceW", 120);
     typedef INT (WINAPI *target_fn)(DWORD, LPGUID, LPWSTR, DWORD, LPVOID, LPDWORD, LPSERVICE_ASYNC_INFO);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -545,7 +549,7 @@ FORWARD_POPS("GetServiceW", 28, FORWARD_ARG(DWORD) + FORWARD_ARG(LPGUID) + FORWA
 
 int WINAPI stub_NPLoadNameSpaces(DWORD *version, void *routines, DWORD *length)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "NPLoadNameSpaces", 120);
+    static forward_slot_t slot = FORWARD_SLOT_NT(&module_mswsock, "NPLoadNameSpaces", 120);
     typedef int (WINAPI *target_fn)(DWORD *, void *, DWORD *);
     target_fn target = (target_fn)forward_target(&slot);
     if (!target)
@@ -558,7 +562,7 @@ VOID WINAPI stub_GetAcceptExSockaddrs(PVOID lpOutputBuffer, DWORD dwReceiveDataL
     DWORD dwRemoteAddressLength, struct sockaddr **LocalSockaddr, LPINT LocalSockaddrLength,
     struct sockaddr **RemoteSockaddr, LPINT RemoteSockaddrLength)
 {
-    static forward_slot_t slot = FORWARD_SLOT(MSWSOCK, "GetAcceptExSockaddrs", 10045);
+    static forward_slot_t slot = FORWARD_SLOT(&module_mswsock, "GetAcceptExSockaddrs", 10045);
     typedef VOID (WINAPI *target_fn)(PVOID, DWORD, DWORD, DWORD, struct sockaddr **, LPINT, struct sockaddr **, LPINT);
     target_fn target = (target_fn)forward_target(&slot);
     if (target)

@@ -3,9 +3,9 @@
 #ifndef GEN_WSOCK32_STUBS_H
 #define GEN_WSOCK32_STUBS_H
 
-#include <windows.h>
 #include <winsock.h>
 #include <nspapi.h>
+#include <windows.h>
 
 u_long WINAPI stub_htonl(u_long hostlong);
 u_short WINAPI stub_htons(u_short hostshort);

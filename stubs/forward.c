@@ -3,15 +3,10 @@
 
 #include <windows.h>
 
-#define MAX_FILE_NAME 16
+#define MAX_FILE_NAME 64
 
-static const wchar_t module_files[FORWARD_MODULE_COUNT][MAX_FILE_NAME] = {
-    [FORWARD_WS2_32] = L"\\ws2_32.dll",
-    [FORWARD_MSWSOCK] = L"\\mswsock.dll",
-    [FORWARD_WSOCK32] = L"\\wsock32.dll",
-};
-
-static HMODULE module_handles[FORWARD_MODULE_COUNT];
+forward_module_t forward_ws2_32 = FORWARD_MODULE("ws2_32");
+forward_module_t forward_mswsock = FORWARD_MODULE("mswsock");
 
 /* By full path: a bare name could find a DLL of that name beside the program, even ourselves. */
 static HMODULE load_system_dll(const wchar_t *file)
@@ -25,12 +20,12 @@ static HMODULE load_system_dll(const wchar_t *file)
 }
 
 /* Threads that race here load the same DLL, hence get the same handle; one reference too many does no harm. */
-static HMODULE module_handle(forward_module_t module)
+static HMODULE module_handle(forward_module_t *module)
 {
-    HMODULE handle = __atomic_load_n(&module_handles[module], __ATOMIC_RELAXED);
+    HMODULE handle = __atomic_load_n(&module->handle, __ATOMIC_ACQUIRE);
     if (!handle) {
-        handle = load_system_dll(module_files[module]);
-        __atomic_store_n(&module_handles[module], handle, __ATOMIC_RELAXED);
+        handle = load_system_dll(module->file);
+        __atomic_store_n(&module->handle, handle, __ATOMIC_RELEASE);
     }
     return handle;
 }
@@ -45,13 +40,13 @@ static const char *name_or_ordinal(const char *name)
     return MAKEINTRESOURCEA(ordinal);
 }
 
-static forward_fn find(forward_module_t module, const char *name)
+static forward_fn find(forward_module_t *module, const char *name)
 {
     HMODULE handle = module_handle(module);
     return handle ? (forward_fn)GetProcAddress(handle, name_or_ordinal(name)) : NULL;
 }
 
-void *forward_symbol(forward_module_t module, const char *name)
+void *forward_symbol(forward_module_t *module, const char *name)
 {
     DWORD error = GetLastError();
     void *symbol = (void *)find(module, name);

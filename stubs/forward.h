@@ -11,21 +11,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* WSOCK32 is the system's own DLL of that name, not this one. */
-typedef enum forward_module { FORWARD_WS2_32, FORWARD_MSWSOCK, FORWARD_WSOCK32, FORWARD_MODULE_COUNT } forward_module_t;
-
 typedef void (*forward_fn)(void);
+
+/* A DLL in the system's folder. */
+typedef struct forward_module {
+    const wchar_t *file;
+    void *handle;           /* NULL until loaded */
+} forward_module_t;
+
+#define FORWARD_MODULE(name) { L"\\" L##name L".dll", NULL }
+
+/* For forward_symbol(); generated code has its own. */
+extern forward_module_t forward_ws2_32, forward_mswsock;
+#define FORWARD_WS2_32 (&forward_ws2_32)
+#define FORWARD_MSWSOCK (&forward_mswsock)
 
 typedef struct forward_slot {
     forward_fn target;      /* NULL until found; written by any thread, always with the same value */
     const char *name;       /* "#7" stands for ordinal 7 */
-    forward_module_t module;
+    forward_module_t *module;
     int error;
     bool nt_only;           /* on Wine the entry is there, but calling it ends the process */
 } forward_slot_t;
 
-#define FORWARD_SLOT(module, name, error) { NULL, name, FORWARD_##module, error, false }
-#define FORWARD_SLOT_NT(module, name, error) { NULL, name, FORWARD_##module, error, true }
+#define FORWARD_SLOT(module, name, error) { NULL, name, module, error, false }
+#define FORWARD_SLOT_NT(module, name, error) { NULL, name, module, error, true }
 
 forward_fn forward_resolve(forward_slot_t *slot);
 
@@ -37,7 +47,7 @@ static inline forward_fn forward_target(forward_slot_t *slot)
 }
 
 /* A function of a system DLL by name; NULL when there is none.  Leaves the last error alone. */
-void *forward_symbol(forward_module_t module, const char *name);
+void *forward_symbol(forward_module_t *module, const char *name);
 
 bool forward_on_wine(void);
 

@@ -40,7 +40,7 @@ static void WINAPI print_error(const char *message, int error)
 /* Sources differ on how many bytes s_perror pops, so the stub only jumps. */
 forward_fn jump_target_s_perror(void)
 {
-    static forward_slot_t slot = FORWARD_SLOT_NT(MSWSOCK, "s_perror", WSAEOPNOTSUPP);
+    static forward_slot_t slot = FORWARD_SLOT_NT(FORWARD_MSWSOCK, "s_perror", WSAEOPNOTSUPP);
     forward_fn target = forward_target(&slot);
     return target ? target : (forward_fn)print_error;
 }

@@ -31,7 +31,7 @@ Writes, for a DLL NAME.dll that offers the exports listed in FILE:
   --target NAME       system DLL behind exports for which a dump names no other (default: NAME of --dll)
   --error N           last error when a target is missing, where the list does not say (default: 10045)
 
-The stubs find their targets through stubs/forward.h, which has to know each target DLL as FORWARD_<TARGET>.
+The stubs find their targets through stubs/forward.h.
 Anything wrong with the input ends the run with status 1, a line "FILE:LINE: export `X': what" and nothing written.
 END
 }
@@ -140,7 +140,7 @@ sub dumped {
     if (defined $forwarder) {
         ($target, $symbol) = $forwarder =~ /^(.+)\.([^.]+)$/
             or fail_export($opt->{exports}, $line, $name // "ordinal_$ordinal", "forwarded to `$forwarder'?");
-        $target = lc($target) =~ s/\.dll$//r =~ s/\W/_/gr;
+        $target = lc($target) =~ s/\.dll$//r;
     }
     return { name => $name // "ordinal_$ordinal", noname => !defined $name, ordinal => $ordinal, bytes => -1,
         target => $target, symbol => $symbol, kind => 'forward', error => $opt->{error}, line => $line };
@@ -401,7 +401,8 @@ sub guarded {
     return banner($opt, $what) . "#ifndef $guard\n#define $guard\n\n$includes$body\n#endif\n";
 }
 
-sub header_includes { my ($opt) = @_; return join '', map { "#include <$_>\n" } 'windows.h', @{$opt->{header}}; }
+# windows.h comes last: winsock2.h does not want to come after it.
+sub header_includes { my ($opt) = @_; return join '', map { "#include <$_>\n" } @{$opt->{header}}, 'windows.h'; }
 
 sub with_name { my ($type, $name) = @_; return $type . ($type =~ /\*$/ ? '' : ' ') . $name; }
 
@@ -429,6 +430,14 @@ sub wrap_list {
 
 sub prototypes { my ($prefix, @exports) = @_; return join '', map { signature($_, $prefix) . ";\n" } @exports; }
 
+sub module_name { my ($target) = @_; return 'module_' . $target =~ s/\W/_/gr; }
+
+sub modules {
+    my %targets = map { $_->{target} => 1 } @_;
+    my @lines = map { 'static forward_module_t ' . module_name($_) . " = FORWARD_MODULE(\"$_\");\n" } sort keys %targets;
+    return join('', @lines) . (@lines ? "\n" : '');
+}
+
 # A function that finds its target and calls it with the arguments it got.
 sub calling_function {
     my ($e, $prefix) = @_;
@@ -439,7 +448,7 @@ sub calling_function {
     my @names = map { $_->{name} } @{$e->{arguments}};
     my $is_void = $e->{failure} eq '';
     return signature($e, $prefix) . "\n{\n"
-        . "    static forward_slot_t slot = $slot(" . uc($e->{target}) . ", \"$e->{symbol}\", $e->{error});\n"
+        . "    static forward_slot_t slot = $slot(&" . module_name($e->{target}) . ", \"$e->{symbol}\", $e->{error});\n"
         . "$typedef);\n"
         . "    target_fn target = (target_fn)forward_target(&slot);\n"
         . ($is_void ? "    if (target)\n" : "    if (!target)\n        return $e->{failure};\n")
@@ -463,7 +472,7 @@ sub stub_files {
     my $what = "The exports of $opt->{dll} that are only passed on to the system.";
     my $code = banner($opt, $what)
         . "#include \"$base.h\"\n\n#include \"forward.h\"\n\n"
-        . join('', map { calling_function($_, 'stub_') } @calling)
+        . modules(@calling) . join('', map { calling_function($_, 'stub_') } @calling)
         . join('', map { "FORWARD_JUMP($_->{name})\n" . pops($_) . "\n" } @jumping);
     my $jumps = join '', map { "void stub_$_->{name}(void);\n" } @jumping;
     my $header = guarded($opt, 'stubs', $what, header_includes($opt), prototypes('stub_', @calling) . $jumps);
@@ -476,7 +485,7 @@ sub real_files {
     my $base = "$opt->{dll}_real";
     my $what = "The system's own functions behind the exports of $opt->{dll} that have a body of ours.";
     my $code = banner($opt, $what) . "#include \"$base.h\"\n\n#include \"forward.h\"\n\n"
-        . join '', map { calling_function($_, 'real_') } @real;
+        . modules(@real) . join '', map { calling_function($_, 'real_') } @real;
     my $header = guarded($opt, 'real', $what, header_includes($opt), prototypes('real_', @real));
     return ("$opt->{out}/$base.c" => $code =~ s/\n\n\z/\n/r, "$opt->{out}/$base.h" => $header);
 }
