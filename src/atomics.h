@@ -1,0 +1,68 @@
+/* atomics: the only spellings of shared-memory accesses.
+ *
+ * A word_t lies in memory that another thread or process may change at any time, so it is touched through these calls
+ * alone; what another process wrote is loaded once into a local, checked, and only then used. */
+#ifndef VMMC_ATOMICS_H
+#define VMMC_ATOMICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SHM_LINE 64 /* bytes of a cache line */
+
+typedef _Atomic uint32_t word_t;
+
+static inline uint32_t load_relaxed(const word_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static inline uint32_t load_acquire(const word_t *word)
+{
+    return atomic_load_explicit(word, memory_order_acquire);
+}
+
+static inline void store_relaxed(word_t *word, uint32_t value)
+{
+    atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
+static inline void store_release(word_t *word, uint32_t value)
+{
+    atomic_store_explicit(word, value, memory_order_release);
+}
+
+static inline uint32_t word_swap(word_t *word, uint32_t value)
+{
+    return atomic_exchange_explicit(word, value, memory_order_seq_cst);
+}
+
+/* True if *word was `expected` and is now `desired`. */
+static inline bool word_replace(word_t *word, uint32_t expected, uint32_t desired)
+{
+    return atomic_compare_exchange_strong_explicit(word, &expected, desired, memory_order_seq_cst,
+                                                   memory_order_seq_cst);
+}
+
+static inline uint32_t word_add(word_t *word, uint32_t amount)
+{
+    return atomic_fetch_add_explicit(word, amount, memory_order_seq_cst) + amount;
+}
+
+static inline void full_fence(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static inline void cpu_pause(void)
+{
+    __builtin_ia32_pause();
+}
+
+static inline uint64_t cpu_ticks(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* lock: a process-local lock for the few instructions around a ring.
+ *
+ * Taking it costs one locked instruction, releasing it a plain store.  It is never held over a sleep or a kernel call
+ * that may wait, so a thread that finds it taken spins and then gives its time slice away. */
+#ifndef VMMC_LOCK_H
+#define VMMC_LOCK_H
+
+#include "atomics.h"
+#include "os.h"
+
+typedef struct vmmc_lock {
+    word_t taken;
+} vmmc_lock_t;
+
+static inline bool lock_try(vmmc_lock_t *lock)
+{
+    return load_relaxed(&lock->taken) == 0 && word_swap(&lock->taken, 1) == 0;
+}
+
+static inline void lock_take(vmmc_lock_t *lock)
+{
+    if (__builtin_expect(word_swap(&lock->taken, 1) == 0, 1))
+        return;
+    for (unsigned attempt = 1; !lock_try(lock); attempt++) {
+        if (attempt % 64 == 0)
+            os_yield(attempt / 64);
+        else
+            cpu_pause();
+    }
+}
+
+/* Pairs with the swap in lock_take(). */
+static inline void lock_release(vmmc_lock_t *lock)
+{
+    store_release(&lock->taken, 0);
+}
+
+#endif

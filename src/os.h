@@ -1,0 +1,76 @@
+/* os: the seam between the portable layers and the system: named memory, processes, clocks, events, futexes.
+ *
+ * Two bodies: os_win.c (Windows and Wine) and os_posix.c (native tests).  Every call is safe from any thread.  The
+ * Windows body may change the thread's last error; the WinSock skin preserves it.  Calls that can fail return 0 or a
+ * negative VMMC_E* (vmmc.h). */
+#ifndef VMMC_OS_H
+#define VMMC_OS_H
+
+#include "atomics.h"
+
+#include <stddef.h>
+
+/* ---- named memory ---- */
+
+typedef struct os_section {
+    void *base;
+    size_t size;       /* bytes mapped */
+    uintptr_t handle;
+    char name[96];     /* for the native body, which must unlink what it created */
+    bool created;
+} os_section_t;
+
+/* Create a zeroed section that only this user can open; fails if the name exists. */
+int os_section_create(os_section_t *section, const char *name, size_t size);
+/* Map a section that another process created; fails unless it is at least `size` bytes and belongs to this user. */
+int os_section_open(os_section_t *section, const char *name, size_t size);
+/* Whichever of the two applies: for the one table whose name can be derived. */
+int os_section_share(os_section_t *section, const char *name, size_t size);
+void os_section_close(os_section_t *section);
+
+/* ---- processes ---- */
+
+typedef struct os_process_id {
+    uint32_t pid;
+    uint32_t start_low, start_high; /* creation time: a number is reused, a number with its time is not */
+} os_process_id_t;
+
+os_process_id_t os_process_self(void);
+bool os_process_same(const os_process_id_t *a, const os_process_id_t *b);
+/* A handle by which the death of exactly that process can be seen, or 0 if it is gone or not ours to watch. */
+uintptr_t os_process_watch(const os_process_id_t *id);
+bool os_process_is_dead(uintptr_t watch);
+void os_process_unwatch(uintptr_t watch);
+/* A name part that is the same for all processes of this user that may share memory, and different for others. */
+void os_user_tag(char tag[40]);
+unsigned os_cpu_count(void);
+
+/* ---- time ---- */
+
+uint64_t os_now_us(void);
+/* Give the processor away: `round` counts how often the caller already did, and later rounds sleep. */
+void os_yield(unsigned round);
+void os_random(void *bytes, size_t count);
+
+/* ---- events: named, auto-reset, cross-process ---- */
+
+uintptr_t os_event_create(const char *name);
+uintptr_t os_event_open(const char *name);
+void os_event_set(uintptr_t event);
+/* Sleeps at most `timeout_us`, alertably: queued APCs run.  True if the event was set. */
+bool os_event_wait(uintptr_t event, uint64_t timeout_us);
+void os_event_close(uintptr_t event);
+
+/* ---- futexes on shared memory ---- */
+
+/* True where the futex has been proved to work from this code; decided once. */
+bool os_futex_works(void);
+void os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us);
+void os_futex_wake(word_t *word);
+
+/* ---- one pointer per thread ---- */
+
+void *os_thread_slot_get(void);
+void os_thread_slot_set(void *value);
+
+#endif

@@ -1,0 +1,102 @@
+/* os_futex: the Linux futex, called from PE code under Wine.
+ *
+ * A raw system call is a bet on what lies below.  It is made only where Wine says that its host is Linux and a call
+ * with a number that Linux does not have answers "no such call" (-38): newer Wines route raw calls of PE code to their
+ * own dispatcher, where the same numbers mean something else.  The 32-bit entry (int 0x80) is proved by itself, since
+ * each build of this file contains only its own. */
+#include "os.h"
+#include "nt.h"
+
+#include <string.h>
+
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+#define IMPOSSIBLE_CALL 0xFFF
+#define NO_SUCH_CALL (-38)
+
+#ifdef _WIN64
+#define FUTEX_CALL 202
+typedef int64_t native_t;
+
+static native_t raw_call(native_t number, const void *a, native_t b, native_t c, const void *d)
+{
+    register const void *fourth __asm__("r10") = d;
+    native_t result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+static void skip_call(CONTEXT *context)
+{
+    context->Rip += 2;
+    context->Rax = 0;
+}
+
+#else
+#define FUTEX_CALL 240
+typedef int32_t native_t;
+
+static native_t raw_call(native_t number, const void *a, native_t b, native_t c, const void *d)
+{
+    native_t result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c), "S"(d) : "memory");
+    return result;
+}
+
+static void skip_call(CONTEXT *context)
+{
+    context->Eip += 2;
+    context->Eax = 0;
+}
+#endif
+
+static word_t probing_thread;
+
+/* Both entries are two bytes long: a trap in the probe is answered by stepping over it with result 0. */
+static LONG CALLBACK survive_probe(EXCEPTION_POINTERS *trap)
+{
+    if (load_relaxed(&probing_thread) != GetCurrentThreadId())
+        return EXCEPTION_CONTINUE_SEARCH;
+    skip_call(trap->ContextRecord);
+    return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+static bool probe(void)
+{
+    const char *host = nt_wine_host();
+    if (!host || strcmp(host, "Linux") != 0)
+        return false;
+    void *handler = AddVectoredExceptionHandler(1, survive_probe);
+    if (!handler)
+        return false;
+    store_relaxed(&probing_thread, GetCurrentThreadId());
+    native_t answer = raw_call(IMPOSSIBLE_CALL, NULL, 0, 0, NULL);
+    store_relaxed(&probing_thread, 0);
+    RemoveVectoredExceptionHandler(handler);
+    return answer == NO_SUCH_CALL;
+}
+
+bool os_futex_works(void)
+{
+    static word_t verdict; /* 0 not asked, 1 no, 2 yes */
+    uint32_t known = load_acquire(&verdict);
+    if (!known) {
+        known = probe() ? 2 : 1;
+        store_release(&verdict, known);
+    }
+    return known == 2;
+}
+
+void os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
+{
+    native_t timeout[2] = {(native_t)(timeout_us / 1000000u), (native_t)(timeout_us % 1000000u * 1000u)};
+    raw_call(FUTEX_CALL, (const void *)word, FUTEX_WAIT, (native_t)seen, timeout);
+}
+
+void os_futex_wake(word_t *word)
+{
+    raw_call(FUTEX_CALL, (const void *)word, FUTEX_WAKE, 1, NULL);
+}

@@ -1,0 +1,250 @@
+/* os_posix: the seam's body for a native Linux build, where the sanitizers run on the portable layers. */
+#define _GNU_SOURCE
+#include "os.h"
+#include "vmmc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- named memory ---- */
+
+static int map_section(os_section_t *section, int fd, const char *name, size_t size, bool created)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (base == MAP_FAILED)
+        return VMMC_ENOMEM;
+    section->base = base;
+    section->size = size;
+    section->created = created;
+    snprintf(section->name, sizeof section->name, "/%s", name);
+    return 0;
+}
+
+int os_section_create(os_section_t *section, const char *name, size_t size)
+{
+    char path[96];
+    memset(section, 0, sizeof *section);
+    snprintf(path, sizeof path, "/%s", name);
+    int fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? VMMC_EEXIST : VMMC_ENOMEM;
+    if (ftruncate(fd, (off_t)size) != 0) {
+        close(fd);
+        shm_unlink(path);
+        return VMMC_ENOMEM;
+    }
+    return map_section(section, fd, name, size, true);
+}
+
+int os_section_open(os_section_t *section, const char *name, size_t size)
+{
+    char path[96];
+    struct stat info;
+    memset(section, 0, sizeof *section);
+    snprintf(path, sizeof path, "/%s", name);
+    int fd = shm_open(path, O_RDWR, 0);
+    if (fd < 0)
+        return VMMC_EPEER;
+    if (fstat(fd, &info) != 0 || info.st_uid != geteuid() || (uint64_t)info.st_size < size) {
+        close(fd);
+        return VMMC_EACCES;
+    }
+    return map_section(section, fd, name, size, false);
+}
+
+int os_section_share(os_section_t *section, const char *name, size_t size)
+{
+    char path[96];
+    memset(section, 0, sizeof *section);
+    snprintf(path, sizeof path, "/%s", name);
+    int fd = shm_open(path, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
+        return VMMC_ENOMEM;
+    return map_section(section, fd, name, size, false);
+}
+
+void os_section_close(os_section_t *section)
+{
+    if (section->base)
+        munmap(section->base, section->size);
+    if (section->created)
+        shm_unlink(section->name);
+    memset(section, 0, sizeof *section);
+}
+
+/* ---- processes ---- */
+
+/* Field 22 of /proc/PID/stat: start time in clock ticks since boot; 0 if the process is gone or a zombie. */
+static uint64_t start_time(uint32_t pid)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = 0;
+    char *at = strrchr(text, ')');
+    if (!at || at[2] == 'Z' || at[2] == 'X')
+        return 0;
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at, NULL, 10) : 0;
+}
+
+os_process_id_t os_process_self(void)
+{
+    uint64_t start = start_time((uint32_t)getpid());
+    return (os_process_id_t){(uint32_t)getpid(), (uint32_t)start, (uint32_t)(start >> 32)};
+}
+
+bool os_process_same(const os_process_id_t *a, const os_process_id_t *b)
+{
+    return a->pid == b->pid && a->start_low == b->start_low && a->start_high == b->start_high;
+}
+
+uintptr_t os_process_watch(const os_process_id_t *id)
+{
+    uint64_t start = start_time(id->pid);
+    if (!start || (uint32_t)start != id->start_low || (uint32_t)(start >> 32) != id->start_high)
+        return 0;
+    os_process_id_t *copy = malloc(sizeof *copy);
+    if (copy)
+        *copy = *id;
+    return (uintptr_t)copy;
+}
+
+bool os_process_is_dead(uintptr_t watch)
+{
+    const os_process_id_t *id = (const os_process_id_t *)watch;
+    uint64_t start = start_time(id->pid);
+    return !start || (uint32_t)start != id->start_low || (uint32_t)(start >> 32) != id->start_high;
+}
+
+void os_process_unwatch(uintptr_t watch)
+{
+    free((void *)watch);
+}
+
+void os_user_tag(char tag[40])
+{
+    snprintf(tag, 40, "u%u", (unsigned)geteuid());
+}
+
+unsigned os_cpu_count(void)
+{
+    return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+/* ---- time ---- */
+
+uint64_t os_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+void os_yield(unsigned round)
+{
+    if (round < 64)
+        sched_yield();
+    else
+        usleep(1000);
+}
+
+void os_random(void *bytes, size_t count)
+{
+    if (getrandom(bytes, count, 0) != (ssize_t)count)
+        abort();
+}
+
+/* ---- events: a named semaphore behaves like an auto-reset event if surplus posts are swallowed ---- */
+
+uintptr_t os_event_create(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/%s", name);
+    sem_t *semaphore = sem_open(path, O_CREAT | O_EXCL, 0600, 0);
+    return semaphore == SEM_FAILED ? 0 : (uintptr_t)semaphore;
+}
+
+uintptr_t os_event_open(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/%s", name);
+    sem_t *semaphore = sem_open(path, 0);
+    return semaphore == SEM_FAILED ? 0 : (uintptr_t)semaphore;
+}
+
+void os_event_set(uintptr_t event)
+{
+    sem_post((sem_t *)event);
+}
+
+bool os_event_wait(uintptr_t event, uint64_t timeout_us)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    uint64_t nanoseconds = (uint64_t)until.tv_nsec + timeout_us % 1000000u * 1000u;
+    until.tv_sec += (time_t)(timeout_us / 1000000u + nanoseconds / 1000000000u);
+    until.tv_nsec = (long)(nanoseconds % 1000000000u);
+    if (sem_timedwait((sem_t *)event, &until) != 0)
+        return false;
+    while (sem_trywait((sem_t *)event) == 0)
+        ;
+    return true;
+}
+
+void os_event_close(uintptr_t event)
+{
+    if (event)
+        sem_close((sem_t *)event);
+}
+
+/* ---- futexes ---- */
+
+bool os_futex_works(void)
+{
+    return true;
+}
+
+void os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
+{
+    struct timespec timeout = {(time_t)(timeout_us / 1000000u), (long)(timeout_us % 1000000u * 1000u)};
+    syscall(SYS_futex, word, FUTEX_WAIT, seen, &timeout, NULL, 0);
+}
+
+void os_futex_wake(word_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* ---- one pointer per thread ---- */
+
+static _Thread_local void *thread_value;
+
+void *os_thread_slot_get(void)
+{
+    return thread_value;
+}
+
+void os_thread_slot_set(void *value)
+{
+    thread_value = value;
+}

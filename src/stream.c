@@ -1,0 +1,298 @@
+/* stream: life, sleeping, closing.  Sending is in stream_tx.c, receiving in stream_rx.c, leaving in stream_leave.c. */
+#include "stream_private.h"
+
+static void init_half(half_t *half)
+{
+    size_t kept = offsetof(half_t, carrier);
+    lock_take(&half->lock);
+    memset((uint8_t *)half + kept, 0, sizeof *half - kept);
+}
+
+void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socket, uint32_t ring_bytes,
+                 uint32_t ring_max_bytes)
+{
+    init_half(&stream->tx);
+    init_half(&stream->rx);
+    stream->kernel = kernel;
+    stream->socket = socket;
+    stream->ring_bytes = ring_bytes;
+    stream->ring_max_bytes = ring_max_bytes < ring_bytes ? ring_bytes : ring_max_bytes;
+    stream->link = NULL;
+    store_relaxed(&stream->attached, 0);
+    store_relaxed(&stream->closing, 0);
+    store_relaxed(&stream->broken, 0);
+    store_relaxed(&stream->users, 1);
+    lock_release(&stream->rx.lock);
+    lock_release(&stream->tx.lock);
+}
+
+static void announce(half_t *tx)
+{
+    tx->seen = tx->position;
+    store_release(&tx->flow->tail, tx->position);
+    store_release(&tx->flow->state, FLOW_ANNOUNCING | (tx->never ? FLOW_FINAL : 0));
+    if (tx->never)
+        tx->carrier = CARRIER_FINAL;
+}
+
+void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory)
+{
+    stream_shm_t *shm = memory;
+    unsigned side = vmmc_link_side(link);
+    stream->link = link;
+    stream->mailbox = mailbox;
+    lock_take(&stream->tx.lock);
+    lock_take(&stream->rx.lock);
+    stream->tx.flow = &shm->flow[side];
+    stream->rx.flow = &shm->flow[1 - side];
+    stream->rx.seen = stream->rx.position;
+    store_release(&stream->rx.flow->head, stream->rx.position);
+    if (stream->tx.kernel_calls == 0)
+        announce(&stream->tx);
+    store_release(&stream->attached, 1);
+    lock_release(&stream->rx.lock);
+    lock_release(&stream->tx.lock);
+}
+
+bool stream_is_attached(const stream_t *stream)
+{
+    return load_acquire(&stream->attached) != 0;
+}
+
+/* ---- calls that bypass the stream while it has no ring ---- */
+
+static bool is_announced(const half_t *tx)
+{
+    return tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING);
+}
+
+bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket)
+{
+    lock_take(&half->lock);
+    bool free = half->carrier == CARRIER_FINAL || (half == &stream->tx ? !is_announced(half) : !half->consented);
+    if (stream->socket != socket)
+        free = false;
+    if (free)
+        half->kernel_calls++;
+    lock_release(&half->lock);
+    return free;
+}
+
+void stream_leave_kernel(stream_t *stream, half_t *half, int moved)
+{
+    lock_take(&half->lock);
+    half->kernel_calls--;
+    if (moved > 0)
+        half->position += (uint32_t)moved;
+    if (half == &stream->tx && half->flow && half->kernel_calls == 0 && !is_announced(half)) {
+        announce(half);
+        stream__wake_reader(stream);
+    }
+    lock_release(&half->lock);
+}
+
+void stream_forbid(stream_t *stream)
+{
+    stream->tx.never = stream->rx.never = true;
+}
+
+/* ---- waking and sleeping ---- */
+
+void stream__wake_reader(stream_t *stream)
+{
+    uint32_t number = load_relaxed(&stream->tx.flow->reader);
+    if (number)
+        vmmc_notify(stream->link, number);
+}
+
+void stream__wake_writer(stream_t *stream)
+{
+    uint32_t number = load_relaxed(&stream->rx.flow->writer);
+    if (number)
+        vmmc_notify(stream->link, number);
+}
+
+word_t *stream__waiter_word(stream_t *stream, half_t *half)
+{
+    if (!half->flow)
+        return NULL;
+    return half == &stream->rx ? &half->flow->reader : &half->flow->writer;
+}
+
+/* The first of a half's sleepers is the one the other side wakes; when it leaves, it wakes the next.  Whoever waits for
+ * another thread of this process only (`shared` is NULL) stands at the end. */
+void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number)
+{
+    sleeper_t **at = &half->sleepers;
+    while (!shared && *at)
+        at = &(*at)->next;
+    sleeper->number = number;
+    sleeper->next = *at;
+    *at = sleeper;
+    if (shared)
+        store_release(shared, number);
+}
+
+void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
+{
+    bool was_first = half->sleepers == sleeper;
+    sleeper_t **at = &half->sleepers;
+    while (*at && *at != sleeper)
+        at = &(*at)->next;
+    if (*at)
+        *at = sleeper->next;
+    if (!was_first)
+        return;
+    uint32_t next = half->sleepers ? half->sleepers->number : 0;
+    if (shared)
+        store_release(shared, next);
+    wait_wake_own(next);
+}
+
+void stream__wake_local(half_t *half)
+{
+    word_add(&half->kicks, 1);
+    for (const sleeper_t *sleeper = half->sleepers; sleeper; sleeper = sleeper->next)
+        wait_wake_own(sleeper->number);
+}
+
+void stream_arm(stream_t *stream, half_t *half, sleeper_t *sleeper, const waiter_t *waiter)
+{
+    lock_take(&half->lock);
+    stream__arm_locked(half, stream__waiter_word(stream, half), sleeper, wait_number(waiter));
+    lock_release(&half->lock);
+}
+
+void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper)
+{
+    lock_take(&half->lock);
+    stream__disarm_locked(half, stream__waiter_word(stream, half), sleeper);
+    lock_release(&half->lock);
+}
+
+void stream__hold(stream_t *stream)
+{
+    word_add(&stream->users, 1);
+}
+
+static void let_go_of_memory(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (rx->offered.handle && rx->offered.handle != rx->ring.handle)
+        vmmc_unexport_later(stream->link, rx->offered.handle, stream->mailbox);
+    if (rx->ring.handle)
+        vmmc_unexport_later(stream->link, rx->ring.handle, stream->mailbox);
+    vmmc_mailbox_leave(stream->link, stream->mailbox);
+    vmmc_link_release(stream->link);
+    stream->link = NULL;
+}
+
+void stream__let_go(stream_t *stream)
+{
+    if (word_add(&stream->users, (uint32_t)-1) == 0 && stream_is_attached(stream))
+        let_go_of_memory(stream);
+}
+
+static bool spin_for(const half_t *half, const outlook_t *outlook, uint32_t us, uint32_t kicks)
+{
+    spin_t spin;
+    spin_begin(&spin, us);
+    do {
+        if (outlook_has_changed(outlook) || load_relaxed(&half->kicks) != kicks)
+            return true;
+    } while (spin_goes_on(&spin));
+    return false;
+}
+
+bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us)
+{
+    uint32_t kicks = load_relaxed(&half->kicks);
+    lock_release(&half->lock);
+    bool changed = spin_for(half, outlook, us, kicks);
+    lock_take(&half->lock);
+    return changed;
+}
+
+static void sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline, uint32_t kicks)
+{
+    waiter_t *waiter = wait_mine();
+    sleeper_t sleeper;
+    uint64_t now = os_now_us(), nap = 1000;
+    lock_take(&half->lock);
+    stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
+    lock_release(&half->lock);
+    while (!spin_for(half, outlook, WAIT_LOOK_US, kicks) && now < deadline && !vmmc_link_is_dead(stream->link)) {
+        wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < nap ? deadline - now : nap);
+        nap = nap < 250000 ? nap * 4 : 1000000;
+        now = os_now_us();
+    }
+    stream_disarm(stream, half, &sleeper);
+}
+
+/* Three steps (see wait.h for why no wake-up is lost): spin unarmed, arm and look, then really sleep. */
+bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline)
+{
+    uint32_t budget = spin_budget_us(&half->learnt_spin), kicks = load_relaxed(&half->kicks);
+    lock_release(&half->lock);
+    bool hit = spin_for(half, outlook, budget, kicks);
+    if (!hit)
+        sleep_armed(stream, half, outlook, deadline, kicks);
+    lock_take(&half->lock);
+    spin_learn(&half->learnt_spin, hit);
+    return hit || deadline == STREAM_NEVER || os_now_us() < deadline;
+}
+
+/* ---- the end ---- */
+
+int stream__break(stream_t *stream, const char *what)
+{
+    if (word_swap(&stream->broken, 1) == 0)
+        log_error("socket %lu: connection reset: %s", (unsigned long)stream->socket, what);
+    return STREAM_RESET;
+}
+
+void stream__mark(half_t *tx, uint32_t bits)
+{
+    store_release(&tx->flow->state, load_relaxed(&tx->flow->state) | bits);
+}
+
+static void close_sending(stream_t *stream, bool hard)
+{
+    half_t *tx = &stream->tx;
+    if (!is_announced(tx))
+        stream__mark(tx, FLOW_CLOSED); /* unannounced kernel calls are still under way; the receiver never consented */
+    else if (tx_decide(tx->carrier, TX_CLOSE) == TX_CLOSE_RING)
+        stream__mark(tx, FLOW_CLOSED | (hard ? FLOW_RESET : 0));
+    else
+        stream__mark(tx, FLOW_FINAL | FLOW_CLOSED);
+    tx->carrier = CARRIER_FINAL;
+    tx->shut = true;
+}
+
+bool stream_has_unread(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (!stream_is_attached(stream) || rx->carrier == CARRIER_FINAL)
+        return false;
+    return load_acquire(&rx->flow->tail) != rx->position;
+}
+
+void stream_close(stream_t *stream, bool hard)
+{
+    store_release(&stream->closing, 1);
+    lock_take(&stream->tx.lock);
+    lock_take(&stream->rx.lock);
+    if (stream_is_attached(stream)) {
+        close_sending(stream, hard || (stream->rx.carrier == CARRIER_RING && stream_has_unread(stream)));
+        flow_shm_t *in = stream->rx.flow;
+        store_release(&in->consumer, load_relaxed(&in->consumer) | FLOW_READER_CLOSED);
+        full_fence();
+        stream__wake_reader(stream);
+        stream__wake_writer(stream);
+    }
+    stream__wake_local(&stream->tx);
+    stream__wake_local(&stream->rx);
+    lock_release(&stream->rx.lock);
+    lock_release(&stream->tx.lock);
+    stream__let_go(stream);
+}

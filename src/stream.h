@@ -1,0 +1,144 @@
+/* stream: one TCP connection whose bytes may leave the kernel's path, as one of its two processes sees it.
+ *
+ * Each direction is a chain of carriers (carrier.h): the kernel connection, then rings in the receiver's exported
+ * memory, the kernel again when a ring overflows or a program needs the kernel socket.  A stream knows nothing of
+ * WinSock; the kernel connection is a set of calls handed in.
+ *
+ * Owns    two half_t, the rings exported by this side, one mailbox and one reference to the link.
+ * Threads any; each half has a lock that is never held over a sleep.
+ * Errors  a count, or one of STREAM_*. */
+#ifndef VMMC_STREAM_H
+#define VMMC_STREAM_H
+
+#include "carrier.h"
+#include "lock.h"
+#include "shm_layout.h"
+#include "wait.h"
+
+#define STREAM_AGAIN (-1)     /* would block */
+#define STREAM_RESET (-2)     /* the connection is gone, bytes may be lost */
+#define STREAM_SHUT (-3)      /* this direction was shut down by this side */
+#define STREAM_CANCELLED (-4) /* the socket was closed by another thread */
+#define STREAM_TIMEOUT (-5)   /* the caller's deadline has passed */
+#define STREAM_BY_KERNEL (-6) /* this direction is not user-level (now): use the kernel's own call */
+
+#define STREAM_NEVER UINT64_MAX
+
+/* The kernel connection below a stream; every call gets `socket` and none of them blocks, except wait(). */
+typedef struct kernel_calls {
+    /* Bytes moved; 0 (receive only): end of file; STREAM_AGAIN; STREAM_RESET for every other failure. */
+    int (*send)(uintptr_t socket, const void *bytes, uint32_t count);
+    int (*receive)(uintptr_t socket, void *bytes, uint32_t count);
+    int (*peek)(uintptr_t socket, void *bytes, uint32_t count);
+    /* Sleep until the socket is writable (or readable), at most `ms`. */
+    void (*wait)(uintptr_t socket, bool writable, unsigned ms);
+    /* Send the kernel's end of stream. */
+    void (*shut)(uintptr_t socket);
+} kernel_calls_t;
+
+/* A thread that sleeps on a half; it lives on that thread's stack. */
+typedef struct sleeper {
+    struct sleeper *next;
+    uint32_t number;
+} sleeper_t;
+
+/* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32. */
+typedef struct half {
+    vmmc_lock_t lock;
+    carrier_t carrier;
+    uint32_t position;
+    uint32_t seen;     /* sender: last head seen; receiver: last tail seen */
+    uint32_t switches; /* sender: published; receiver: followed */
+    vmmc_region_t ring;
+    flow_shm_t *flow; /* NULL until attached */
+    sleeper_t *sleepers;
+    word_t kicks; /* raised by this process to make spinning threads look again */
+    uint32_t learnt_spin;
+    uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
+    uint32_t next_wanted;  /* sender: what it would like the ring to be */
+    vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */
+    bool consented;        /* receiver */
+    bool never;            /* no ring for this direction, ever */
+    bool shut;             /* by this side */
+    bool busy;             /* sender: a blocking send is under way; receiver: leaving */
+    bool frozen;           /* sender: the receiver is leaving */
+    bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
+    uint32_t restored;     /* sender: returned bytes already given to the kernel */
+} half_t;
+
+typedef struct stream {
+    half_t tx, rx;
+    vmmc_link_t *link;
+    uint32_t mailbox;
+    const kernel_calls_t *kernel;
+    uintptr_t socket;
+    uint32_t ring_bytes, ring_max_bytes;
+    word_t attached;
+    word_t closing;
+    word_t broken; /* the other side wrote something impossible, or did not answer: reset */
+    word_t users;  /* threads that may be asleep inside, plus one for the owner */
+} stream_t;
+
+/* True once the owner has closed the stream and the last thread has left it. */
+static inline bool stream_is_gone(const stream_t *stream)
+{
+    return load_acquire(&stream->users) == 0;
+}
+
+/* Make `stream` new, for the kernel connection `socket`.  Its memory must have been a stream, or zero, before: threads
+ * that come late may still take its locks, so these are never reset. */
+void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socket, uint32_t ring_bytes,
+                 uint32_t ring_max_bytes);
+/* Give the stream its shared memory: `link` (a reference is taken over) and mailbox.  The kernel connection must be
+ * non-blocking from here on. */
+void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory);
+bool stream_is_attached(const stream_t *stream);
+
+/* Around every kernel call that moves bytes of this stream without the stream's knowledge; enter fails (false) if the
+ * direction has become user-level, in which case the caller asks the stream again. */
+bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket);
+void stream_leave_kernel(stream_t *stream, half_t *half, int moved);
+/* No ring for these directions, ever (before they have one). */
+void stream_forbid(stream_t *stream);
+
+/* One request to move bytes. */
+typedef struct transfer {
+    uintptr_t socket; /* must still be the stream's: its memory is reused for other sockets */
+    void *bytes;
+    uint32_t count;
+    bool blocking;
+    bool peek;         /* receive only: leave the bytes */
+    uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
+} transfer_t;
+
+/* Send; fewer bytes than asked for are accepted only if !blocking, or if the stream fails later. */
+int stream_send(stream_t *stream, const transfer_t *transfer);
+/* Receive what is there, up to `count`; 0: end of stream. */
+int stream_receive(stream_t *stream, const transfer_t *transfer);
+/* Bytes that a receive would return now; STREAM_BY_KERNEL if only the kernel knows. */
+int stream_pending(stream_t *stream);
+int stream_shut_sending(stream_t *stream);
+void stream_shut_receiving(stream_t *stream);
+/* True if bytes would be thrown away by a close now. */
+bool stream_has_unread(stream_t *stream);
+/* Publish the end and let go of everything once no thread is inside.  `hard`: as a reset. */
+void stream_close(stream_t *stream, bool hard);
+
+/* ---- readiness ---- */
+
+/* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error. */
+int stream_readable(stream_t *stream);
+int stream_writable(stream_t *stream);
+/* Register the calling thread's waiter so that a change of that direction wakes it, and take it back. */
+void stream_arm(stream_t *stream, half_t *half, sleeper_t *sleeper, const waiter_t *waiter);
+void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper);
+
+/* ---- demotion ---- */
+
+/* Move both directions to the kernel for good.  Waits for the other side at most 2 x 250 ms, then resets.  0, or
+ * STREAM_RESET; STREAM_AGAIN: the other side is gone and unread bytes stay in this process. */
+int stream_demote(stream_t *stream);
+/* Answer the other side's wish to leave, if it has one; the watcher and senders call it.  True: call again soon. */
+bool stream_serve_peer(stream_t *stream);
+
+#endif

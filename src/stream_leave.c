@@ -1,0 +1,213 @@
+/* stream_leave: demotion: a stream goes back to the kernel for good, while bytes are on their way.
+ *
+ * Sending half: publish a last switch to the kernel; the receiver drains the ring, then follows.
+ * Receiving half: what lies unread in rings (and behind them in the kernel connection) must reach whoever reads the
+ * kernel socket next, in order.  So the receiver asks the sender to hold still (LEAVES), takes everything out, returns
+ * it through an export of its own (RETURNED), and the sender's process sends it again by the kernel (RESTORED).  The
+ * sender's watcher answers if none of its threads is in a call.  Each wait is bounded; then the connection is reset. */
+#include "stream_private.h"
+
+#define WATCHER_NUMBER 1 /* the first waiter of each process is its watcher's */
+
+/* ---- the sender's side ---- */
+
+/* Called with tx.lock held. */
+static void finish_sending_half(stream_t *stream, tx_event_t event)
+{
+    half_t *tx = &stream->tx;
+    tx_action_t action = tx_decide(tx->carrier, event);
+    if (action == TX_NOTHING)
+        return;
+    if (action == TX_TO_FINAL)
+        stream__switch_to_kernel(stream); /* before the mark: a ring that ends without a switch is an error */
+    stream__mark(tx, FLOW_FINAL);
+    tx->carrier = CARRIER_FINAL;
+    if (tx->shut && !tx->frozen)
+        stream->kernel->shut(stream->socket);
+    full_fence();
+    stream__wake_reader(stream);
+    stream__wake_local(tx);
+}
+
+/* A sender that is the kernel's already may have bytes there that cannot be held back: it declines by answering both
+ * questions at once. */
+static void freeze(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    tx->frozen = tx->carrier != CARRIER_FINAL;
+    finish_sending_half(stream, TX_PEER_LEAVES);
+    stream__mark(tx, tx->frozen ? FLOW_FROZEN : FLOW_FROZEN | FLOW_RESTORED);
+    full_fence();
+    stream__wake_reader(stream);
+}
+
+/* Give the returned bytes to the kernel.  True: there are more, but the kernel has no room now. */
+static bool restore(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    vmmc_region_t region = {0};
+    uint32_t count = load_relaxed(&tx->flow->returned_bytes), handle = load_relaxed(&tx->flow->returned);
+    if (count && (vmmc_import(stream->link, handle, &region) != 0 || count > region.size)) {
+        stream__break(stream, "the receiver returned bytes that are not there");
+        count = tx->restored;
+    }
+    while (tx->restored < count) {
+        int moved = stream->kernel->send(stream->socket, region.base + tx->restored, count - tx->restored);
+        if (moved == STREAM_AGAIN)
+            return true;
+        if (moved <= 0)
+            break; /* the kernel connection is gone; its own errors tell the program */
+        tx->restored += (uint32_t)moved;
+    }
+    tx->frozen = false;
+    if (tx->shut)
+        stream->kernel->shut(stream->socket);
+    stream__mark(tx, FLOW_RESTORED);
+    full_fence();
+    stream__wake_reader(stream);
+    stream__wake_local(tx);
+    return false;
+}
+
+bool stream_serve_peer(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    bool more = false;
+    lock_take(&tx->lock);
+    if (stream_is_attached(stream) && !load_relaxed(&stream->closing)) {
+        uint32_t wish = load_acquire(&tx->flow->consumer), state = load_relaxed(&tx->flow->state);
+        if ((wish & FLOW_READER_LEAVES) && (state & FLOW_ANNOUNCING) && !(state & FLOW_FROZEN))
+            freeze(stream);
+        if ((wish & FLOW_READER_RETURNED) && tx->frozen)
+            more = restore(stream);
+    }
+    lock_release(&tx->lock);
+    return more;
+}
+
+/* ---- the receiver's side ---- */
+
+static void tell_sender(stream_t *stream, uint32_t bits)
+{
+    flow_shm_t *flow = stream->rx.flow;
+    store_release(&flow->consumer, load_relaxed(&flow->consumer) | bits);
+    full_fence();
+    stream__wake_writer(stream);
+    vmmc_notify(stream->link, WATCHER_NUMBER);
+}
+
+/* Wait until the sender's state has one of `bits`; called with rx.lock held. */
+static bool await_sender(stream_t *stream, uint32_t bits)
+{
+    half_t *rx = &stream->rx;
+    uint64_t until = os_now_us() + STREAM_PATIENCE_US;
+    for (;;) {
+        outlook_t outlook = {.count = 0};
+        uint32_t state = load_acquire(&rx->flow->state);
+        if (state & bits)
+            return true;
+        if (vmmc_link_is_dead(stream->link) || load_relaxed(&stream->closing))
+            return false;
+        outlook_add(&outlook, &rx->flow->state, state);
+        if (!stream__sleep(stream, rx, &outlook, until))
+            return false;
+    }
+}
+
+static uint32_t unread_bytes(const half_t *rx)
+{
+    return load_acquire(&rx->flow->tail) - rx->position;
+}
+
+/* Take everything out of the carriers into an export of our own.  The sender holds still. */
+static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
+{
+    uint32_t size = 4096, done = 0;
+    while (size < count)
+        size *= 2;
+    if (vmmc_export(stream->link, size, region) != 0)
+        return STREAM_RESET;
+    while (done < count) {
+        int moved = stream__drain(stream, region->base + done, count - done);
+        if (moved == STREAM_AGAIN)
+            continue;
+        if (moved <= 0)
+            return STREAM_RESET;
+        done += (uint32_t)moved;
+    }
+    return 0;
+}
+
+static int return_unread(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    vmmc_region_t region = {0};
+    uint32_t count = unread_bytes(rx);
+    if (count > (4u << 20) || (count && collect(stream, &region, count) != 0))
+        return stream__break(stream, "unread bytes could not be returned to the sender");
+    store_relaxed(&rx->flow->returned, region.handle);
+    store_relaxed(&rx->flow->returned_bytes, count);
+    tell_sender(stream, FLOW_READER_RETURNED);
+    bool restored = await_sender(stream, FLOW_RESTORED);
+    if (region.handle)
+        vmmc_unexport_later(stream->link, region.handle, stream->mailbox);
+    return restored ? 0 : stream__break(stream, "the sender did not take returned bytes in time");
+}
+
+/* Called with rx.lock held and rx.busy set. */
+static int leave_receiving_half(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    tell_sender(stream, FLOW_READER_LEAVES);
+    bool answered = await_sender(stream, FLOW_FROZEN | FLOW_CLOSED);
+    uint32_t state = load_acquire(&rx->flow->state);
+    if (!answered && !vmmc_link_is_dead(stream->link))
+        return stream__break(stream, "the sender did not answer a request to leave");
+    if (!answered || (state & FLOW_CLOSED))
+        return STREAM_AGAIN; /* nobody can send again what is unread: this process keeps it */
+    if (state & FLOW_RESTORED) { /* declined */
+        if (unread_bytes(rx))
+            return STREAM_AGAIN;
+        rx->carrier = CARRIER_FINAL;
+        return 0;
+    }
+    int error = return_unread(stream);
+    if (!error)
+        rx->carrier = CARRIER_FINAL;
+    return error;
+}
+
+static int demote_receiving(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    int result = 0;
+    lock_take(&rx->lock);
+    rx->never = true;
+    if (rx->consented && rx->carrier != CARRIER_FINAL && !rx->busy) {
+        rx->busy = true;
+        result = leave_receiving_half(stream);
+        rx->busy = false;
+        stream__wake_local(rx);
+    }
+    lock_release(&rx->lock);
+    return result;
+}
+
+static void demote_sending(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    tx->never = true;
+    if (tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
+        finish_sending_half(stream, TX_LEAVE);
+    lock_release(&tx->lock);
+}
+
+int stream_demote(stream_t *stream)
+{
+    stream__hold(stream);
+    demote_sending(stream);
+    int result = demote_receiving(stream);
+    stream__let_go(stream);
+    return result;
+}

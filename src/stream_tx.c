@@ -1,0 +1,378 @@
+/* stream_tx: the sending half: rings, overflow to the kernel, and the way back. */
+#include "ring.h"
+#include "stream_private.h"
+
+#define NO_PROGRESS_US 2000     /* a blocking sender waits that long for room before it goes by the kernel */
+#define QUICK_LOOK_US 30        /* a non-blocking one */
+#define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
+
+/* ---- switching ---- */
+
+static void publish_switch(half_t *tx, uint32_t carrier)
+{
+    flow_shm_t *flow = tx->flow;
+    uint32_t number = tx->switches + 1;
+    store_relaxed(&flow->record[number & 1].end, tx->position);
+    store_relaxed(&flow->record[number & 1].carrier, carrier);
+    store_release(&flow->switches, number); /* pairs with the acquire in stream_rx.c, rx_next_switch() */
+    tx->switches = number;
+}
+
+/* At most two switches are unacknowledged: to a ring only when there is none, to the kernel only from a ring. */
+void stream__switch_to_kernel(stream_t *stream)
+{
+    publish_switch(&stream->tx, FLOW_KERNEL);
+    stream->tx.carrier = CARRIER_KERNEL;
+    full_fence();
+    stream__wake_reader(stream);
+}
+
+/* The handle of a ring that we may move to now, 0 if there is none. */
+static uint32_t ring_on_offer(const half_t *tx)
+{
+    const flow_shm_t *flow = tx->flow;
+    if (tx->never || load_acquire(&flow->followed) != tx->switches)
+        return 0;
+    uint32_t offer = load_acquire(&flow->offer);
+    return tx->carrier == CARRIER_RING && offer == tx->ring.handle ? 0 : offer;
+}
+
+static int take_offer(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    vmmc_region_t ring;
+    uint32_t handle = ring_on_offer(tx);
+    if (!handle || tx_decide(tx->carrier, TX_OFFERED) != TX_TO_RING)
+        return 0;
+    int error = vmmc_import(stream->link, handle, &ring);
+    if (error == VMMC_EPROTO)
+        return stream__break(stream, "the receiver offers a ring that is not exported");
+    if (error) {
+        tx->never = true; /* no address space: the kernel carries on */
+        return 0;
+    }
+    publish_switch(tx, handle);
+    tx->carrier = CARRIER_RING;
+    tx->ring = ring;
+    tx->seen = tx->position;
+    tx->next_wanted = 0;
+    full_fence();
+    stream__wake_reader(stream);
+    return 0;
+}
+
+/* ---- what stops a sender ---- */
+
+/* TCP takes one send after the peer's close, and fails the next. */
+static int after_peer_closed(stream_t *stream, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    bool hard = load_acquire(&stream->rx.flow->state) & FLOW_RESET;
+    if (tx->swallowed || hard)
+        return STREAM_RESET;
+    tx->swallowed = true;
+    return (int)count;
+}
+
+static bool peer_has_closed(const half_t *tx)
+{
+    return load_acquire(&tx->flow->consumer) & FLOW_READER_CLOSED;
+}
+
+/* Called with the lock held; 0: go on; otherwise the result of the send. */
+static int check_sender(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    int gone = stream__gone(stream, transfer->socket);
+    if (gone)
+        return gone;
+    if (tx->shut)
+        return STREAM_SHUT;
+    if (tx->carrier == CARRIER_FINAL)
+        return tx->frozen ? 0 : STREAM_BY_KERNEL;
+    if (!tx->flow || !(load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
+        return STREAM_BY_KERNEL;
+    if (vmmc_link_is_dead(stream->link))
+        return tx->carrier == CARRIER_RING ? STREAM_RESET : 0;
+    return 0;
+}
+
+/* ---- moving bytes ---- */
+
+/* Room in the ring; the shared head is read only when the remembered one does not do.  It counts from the switch to
+ * this ring, while the receiver may still drain the carriers before it.  -1: the head is impossible. */
+static int64_t ring_room(half_t *tx, uint32_t enough)
+{
+    if (tx->ring.size - (tx->position - tx->seen) < enough) {
+        uint32_t head = load_acquire(&tx->flow->head); /* pairs with the release in stream_rx.c, consume() */
+        if ((int32_t)(head - tx->seen) > 0) {
+            if (head - tx->seen > tx->position - tx->seen)
+                return -1;
+            tx->seen = head;
+        }
+    }
+    return tx->ring.size - (tx->position - tx->seen);
+}
+
+static inline void publish_tail(stream_t *stream, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    tx->position += count;
+    store_release(&tx->flow->tail, tx->position); /* pairs with the acquire in stream_rx.c, available() */
+    stream__wake_reader(stream);
+}
+
+/* Bytes put into the ring, 0: it is full. */
+static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    int64_t room = ring_room(tx, count);
+    if (room < 0)
+        return stream__break(stream, "the receiver's head is beyond what was sent");
+    bool whole = count <= tx->ring.size / WHOLE_MESSAGE_SHARE;
+    if (room == 0 || (whole && room < count))
+        return 0;
+    uint32_t part = room < count ? (uint32_t)room : count;
+    ring_put(&tx->ring, tx->position, bytes, part);
+    publish_tail(stream, part);
+    return (int)part;
+}
+
+static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count)
+{
+    int moved = stream->kernel->send(stream->socket, bytes, count);
+    if (moved > 0)
+        publish_tail(stream, (uint32_t)moved);
+    return moved == STREAM_AGAIN ? 0 : moved;
+}
+
+/* ---- waiting for room ---- */
+
+static void ask_for_larger_ring(stream_t *stream, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    uint32_t wanted = tx->ring.size * 2;
+    while (wanted < count && wanted < stream->ring_max_bytes)
+        wanted *= 2;
+    if (wanted > stream->ring_max_bytes)
+        wanted = stream->ring_max_bytes;
+    if (wanted > tx->ring.size && wanted != tx->next_wanted) {
+        tx->next_wanted = wanted;
+        store_release(&tx->flow->wanted, wanted);
+    }
+}
+
+static void look_out(const half_t *tx, outlook_t *outlook)
+{
+    const flow_shm_t *flow = tx->flow;
+    *outlook = (outlook_t){.count = 0};
+    outlook_add(outlook, &flow->head, load_acquire(&flow->head));
+    outlook_add(outlook, &flow->offer, load_acquire(&flow->offer));
+    outlook_add(outlook, &flow->followed, load_acquire(&flow->followed));
+    outlook_add(outlook, &flow->consumer, load_acquire(&flow->consumer));
+}
+
+/* The ring is full.  0: look again (there was progress, or the kernel carries now). */
+static int wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left)
+{
+    half_t *tx = &stream->tx;
+    outlook_t outlook;
+    ask_for_larger_ring(stream, left);
+    look_out(tx, &outlook);
+    uint32_t useful = left < tx->ring.size / 4 ? left : tx->ring.size / 4;
+    if (ring_room(tx, useful) >= useful || ring_on_offer(tx))
+        return 0;
+    uint64_t now = os_now_us();
+    if (now >= transfer->deadline)
+        return STREAM_TIMEOUT;
+    uint64_t patience = now + NO_PROGRESS_US < transfer->deadline ? now + NO_PROGRESS_US : transfer->deadline;
+    bool progress = transfer->blocking ? stream__sleep(stream, tx, &outlook, patience) && outlook_has_changed(&outlook)
+                                       : stream__look(tx, &outlook, QUICK_LOOK_US);
+    if (!progress && tx->carrier == CARRIER_RING && !load_relaxed(&stream->closing) &&
+        tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)
+        stream__switch_to_kernel(stream);
+    return 0;
+}
+
+/* The kernel connection is full: sleep in the kernel, which wakes us when the receiver has taken something. */
+static int wait_for_kernel(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    if (!transfer->blocking)
+        return STREAM_AGAIN;
+    uint64_t now = os_now_us();
+    if (now >= transfer->deadline)
+        return STREAM_TIMEOUT;
+    uint64_t ms = (transfer->deadline - now) / 1000 + 1;
+    lock_release(&tx->lock);
+    stream->kernel->wait(stream->socket, true, ms < 50 ? (unsigned)ms : 50);
+    lock_take(&tx->lock);
+    return 0;
+}
+
+/* The receiver's process is taking its socket back: hold still until it is done. */
+static int wait_frozen(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    outlook_t outlook;
+    if (!transfer->blocking)
+        return STREAM_AGAIN;
+    look_out(tx, &outlook);
+    lock_release(&tx->lock);
+    stream_serve_peer(stream);
+    lock_take(&tx->lock);
+    uint64_t soon = os_now_us() + 20000;
+    if (tx->frozen)
+        stream__sleep(stream, tx, &outlook, soon < transfer->deadline ? soon : transfer->deadline);
+    return os_now_us() >= transfer->deadline ? STREAM_TIMEOUT : 0;
+}
+
+static int wait_for_turn(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    outlook_t outlook = {.count = 0};
+    if (!transfer->blocking)
+        return STREAM_AGAIN;
+    if (!stream__sleep(stream, tx, &outlook, transfer->deadline))
+        return STREAM_TIMEOUT;
+    return stream__gone(stream, transfer->socket);
+}
+
+/* ---- the call ---- */
+
+/* One step of a send: bytes moved, 0 to go round again, or the reason to stop. */
+static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done)
+{
+    half_t *tx = &stream->tx;
+    const uint8_t *bytes = (const uint8_t *)transfer->bytes + done;
+    uint32_t left = transfer->count - done;
+    int stop = check_sender(stream, transfer);
+    if (stop)
+        return stop;
+    if (tx->frozen)
+        return wait_frozen(stream, transfer);
+    if (peer_has_closed(tx))
+        return after_peer_closed(stream, left);
+    if (load_relaxed(&tx->flow->consumer)) {
+        lock_release(&tx->lock);
+        stream_serve_peer(stream);
+        lock_take(&tx->lock);
+        return 0;
+    }
+    stop = take_offer(stream);
+    if (stop)
+        return stop;
+    if (tx->carrier == CARRIER_RING) {
+        int moved = send_by_ring(stream, bytes, left);
+        return moved ? moved : wait_for_ring(stream, transfer, left);
+    }
+    int moved = send_by_kernel(stream, bytes, left);
+    return moved ? moved : wait_for_kernel(stream, transfer);
+}
+
+/* Called with the lock held; one thread at a time is inside, so that no two blocking sends mix their bytes. */
+static int send_in_turn(stream_t *stream, const transfer_t *transfer)
+{
+    uint32_t done = 0;
+    int step = 0;
+    while (done < transfer->count) {
+        step = send_step(stream, transfer, done);
+        if (step < 0)
+            break;
+        done += (uint32_t)step;
+    }
+    if (step == STREAM_BY_KERNEL && done)
+        return (int)done; /* the caller goes on with the rest by the kernel */
+    if (step < 0 && (done == 0 || step == STREAM_TIMEOUT))
+        return step;
+    return (int)done;
+}
+
+static int send_slowly(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    int result = stream__gone(stream, transfer->socket);
+    if (result) {
+        lock_release(&tx->lock);
+        return result;
+    }
+    stream__hold(stream);
+    while (tx->busy && result == 0)
+        result = wait_for_turn(stream, transfer);
+    if (result == 0) {
+        tx->busy = true;
+        result = send_in_turn(stream, transfer);
+        tx->busy = false;
+        if (tx->sleepers)
+            stream__wake_local(tx);
+    }
+    lock_release(&tx->lock);
+    stream__let_go(stream);
+    return result;
+}
+
+/* In a ring, with room, and nothing else going on. */
+static inline bool can_send_at_once(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || stream__gone(stream, transfer->socket))
+        return false;
+    const flow_shm_t *flow = tx->flow;
+    if (load_relaxed(&flow->consumer) || load_relaxed(&flow->offer) != tx->ring.handle)
+        return false;
+    return ring_room(tx, transfer->count) >= transfer->count && !vmmc_link_is_dead(stream->link);
+}
+
+int stream_send(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    if (__builtin_expect(!can_send_at_once(stream, transfer), 0))
+        return send_slowly(stream, transfer);
+    ring_put(&tx->ring, tx->position, transfer->bytes, transfer->count);
+    publish_tail(stream, transfer->count);
+    lock_release(&tx->lock);
+    return (int)transfer->count;
+}
+
+int stream_shut_sending(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    if (!tx->shut && tx_decide(tx->carrier, TX_SHUT) == TX_FIN_RING) {
+        stream__mark(tx, FLOW_FIN);
+    } else if (!tx->shut) {
+        tx->never = true; /* should the stream be attached only now */
+        if (tx->flow)
+            stream__mark(tx, FLOW_FINAL);
+        tx->carrier = CARRIER_FINAL;
+        stream->kernel->shut(stream->socket);
+    }
+    tx->shut = true;
+    full_fence();
+    if (tx->flow)
+        stream__wake_reader(stream);
+    stream__wake_local(tx);
+    lock_release(&tx->lock);
+    return 0;
+}
+
+int stream_writable(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    transfer_t nothing = {.socket = stream->socket};
+    lock_take(&tx->lock);
+    int ready = check_sender(stream, &nothing);
+    if (ready == 0) {
+        if (tx->frozen || tx->busy)
+            ready = 0;
+        else if (tx->carrier == CARRIER_RING || ring_on_offer(tx) || load_acquire(&tx->flow->consumer))
+            ready = 1; /* a full ring continues in the kernel connection, which has room */
+        else
+            ready = STREAM_BY_KERNEL;
+    } else if (ready != STREAM_BY_KERNEL) {
+        ready = 1;
+    }
+    lock_release(&tx->lock);
+    return ready;
+}

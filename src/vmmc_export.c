@@ -1,0 +1,301 @@
+/* vmmc_export: exports, imports and mailboxes of one link.
+ *
+ * Each side carves its exports from its own half of the arena and keeps the books in private memory; the directory in
+ * the arena only tells the other side where an export lies. */
+#include "vmmc_private.h"
+
+#include <stdlib.h>
+
+#define HANDLE_INDEX(handle) (((handle) & 0xffffu) - 1)
+#define HANDLE_GENERATION(handle) ((handle) >> 16)
+
+void vmmc__heap_init(vmmc_link_t *link)
+{
+    link->heap.chunk_count = 1;
+}
+
+static void free_pieces(heap_t *heap)
+{
+    for (unsigned class = 0; class < HEAP_CLASSES; class ++) {
+        while (heap->free[class]) {
+            heap_piece_t *piece = heap->free[class];
+            heap->free[class] = piece->next;
+            free(piece);
+        }
+    }
+    for (uint32_t i = 0; i < ARENA_EXPORTS; i++)
+        free(heap->exports[i].piece);
+    while (heap->late) {
+        late_export_t *late = heap->late;
+        heap->late = late->next;
+        free(late);
+    }
+}
+
+void vmmc__heap_close(vmmc_link_t *link)
+{
+    free_pieces(&link->heap);
+    for (unsigned chunk = 1; chunk < ARENA_CHUNKS; chunk++) {
+        os_section_close(&link->heap.chunks[chunk]);
+        os_section_close(&link->imports.chunks[chunk]);
+    }
+}
+
+/* ---- the heap of this side ---- */
+
+static unsigned size_class(uint32_t size)
+{
+    return (unsigned)__builtin_ctz(size) - HEAP_MIN_SHIFT;
+}
+
+static uint32_t chunk_bytes(uint32_t chunk)
+{
+    return chunk == 0 ? ARENA_HEAP_BYTES : ARENA_CHUNK_BYTES;
+}
+
+/* Called with the heap locked.  What is left of the last chunk goes to the free lists by way of smaller requests only
+ * if it is asked for before the chunk is full; the rest of a chunk is lost, at most the size of one request. */
+static bool add_chunk(vmmc_link_t *link)
+{
+    char name[80];
+    heap_t *heap = &link->heap;
+    if (heap->chunk_count == ARENA_CHUNKS)
+        return false;
+    vmmc__section_name(link, link->side, heap->chunk_count, name);
+    if (os_section_create(&heap->chunks[heap->chunk_count], name, ARENA_CHUNK_BYTES) != 0)
+        return false;
+    heap->chunk_count++;
+    heap->used = 0;
+    return true;
+}
+
+static heap_piece_t *take_piece(vmmc_link_t *link, uint32_t size)
+{
+    heap_t *heap = &link->heap;
+    heap_piece_t *piece = heap->free[size_class(size)];
+    if (piece) {
+        heap->free[size_class(size)] = piece->next;
+        return piece;
+    }
+    if (heap->used + size > chunk_bytes(heap->chunk_count - 1) && !add_chunk(link))
+        return NULL;
+    piece = malloc(sizeof *piece);
+    if (!piece)
+        return NULL;
+    *piece = (heap_piece_t){.chunk = heap->chunk_count - 1, .offset = heap->used};
+    heap->used += size;
+    return piece;
+}
+
+static void give_piece(heap_t *heap, heap_piece_t *piece, uint32_t size)
+{
+    piece->next = heap->free[size_class(size)];
+    heap->free[size_class(size)] = piece;
+}
+
+/* ---- export ---- */
+
+static uint8_t *chunk_base(vmmc_link_t *link, unsigned side, const os_section_t *chunks, uint32_t chunk)
+{
+    return chunk == 0 ? link->arena->heap[side] : chunks[chunk].base;
+}
+
+static uint32_t free_entry(const heap_t *heap)
+{
+    for (uint32_t step = 0; step < ARENA_EXPORTS; step++) {
+        uint32_t index = (heap->next_export + step) % ARENA_EXPORTS;
+        if (!heap->exports[index].piece)
+            return index;
+    }
+    return ARENA_EXPORTS;
+}
+
+static uint32_t publish_entry(export_shm_t *entry, uint32_t index, const heap_piece_t *piece, uint32_t size)
+{
+    uint32_t generation = ((load_relaxed(&entry->generation) | 1u) + 2) & 0xffffu;
+    store_relaxed(&entry->chunk, piece->chunk);
+    store_relaxed(&entry->offset, piece->offset);
+    store_relaxed(&entry->size, size);
+    store_release(&entry->generation, generation); /* pairs with the acquire in vmmc_import() */
+    return (generation << 16) | (index + 1);
+}
+
+/* Called with the heap locked. */
+static void unexport(vmmc_link_t *link, uint32_t handle)
+{
+    heap_t *heap = &link->heap;
+    uint32_t index = HANDLE_INDEX(handle);
+    heap_piece_t *piece = index < ARENA_EXPORTS ? heap->exports[index].piece : NULL;
+    if (!piece)
+        return;
+    store_release(&link->arena->exports[link->side][index].generation, (HANDLE_GENERATION(handle) + 1) & 0xffffu);
+    heap->exports[index].piece = NULL;
+    give_piece(heap, piece, heap->exports[index].size);
+}
+
+static bool has_left(vmmc_link_t *link, uint32_t mailbox, uint32_t use)
+{
+    uint32_t left = load_acquire(&link->arena->mailboxes[mailbox].left[1 - link->side]);
+    return (int32_t)(left - use) >= 0 || vmmc_link_is_dead(link);
+}
+
+/* Called with the heap locked. */
+static void sweep_late_exports(vmmc_link_t *link)
+{
+    late_export_t **at = &link->heap.late;
+    while (*at) {
+        late_export_t *late = *at;
+        if (has_left(link, late->mailbox, late->use)) {
+            *at = late->next;
+            unexport(link, late->handle);
+            free(late);
+        } else {
+            at = &late->next;
+        }
+    }
+}
+
+int vmmc_export(vmmc_link_t *link, uint32_t size, vmmc_region_t *region)
+{
+    heap_t *heap = &link->heap;
+    if (size < (1u << HEAP_MIN_SHIFT) || size > (1u << HEAP_MAX_SHIFT) || (size & (size - 1)) != 0)
+        return VMMC_EINVAL;
+    lock_take(&heap->lock);
+    sweep_late_exports(link);
+    uint32_t index = free_entry(heap);
+    heap_piece_t *piece = index < ARENA_EXPORTS ? take_piece(link, size) : NULL;
+    if (piece) {
+        heap->exports[index].piece = piece;
+        heap->exports[index].size = size;
+        heap->next_export = index + 1;
+        region->base = chunk_base(link, link->side, heap->chunks, piece->chunk) + piece->offset;
+        region->size = size;
+        region->handle = publish_entry(&link->arena->exports[link->side][index], index, piece, size);
+    }
+    lock_release(&heap->lock);
+    return piece ? 0 : VMMC_ENOMEM;
+}
+
+void vmmc_unexport(vmmc_link_t *link, uint32_t handle)
+{
+    lock_take(&link->heap.lock);
+    unexport(link, handle);
+    lock_release(&link->heap.lock);
+}
+
+void vmmc_unexport_later(vmmc_link_t *link, uint32_t handle, uint32_t mailbox)
+{
+    late_export_t *late = malloc(sizeof *late);
+    if (!late)
+        return; /* the memory stays exported until the arena goes */
+    *late = (late_export_t){.handle = handle, .mailbox = mailbox, .use = link->mailboxes[mailbox].use};
+    lock_take(&link->heap.lock);
+    late->next = link->heap.late;
+    link->heap.late = late;
+    lock_release(&link->heap.lock);
+}
+
+/* ---- import ---- */
+
+static uint8_t *map_chunk(vmmc_link_t *link, uint32_t chunk)
+{
+    char name[80];
+    imports_t *imports = &link->imports;
+    if (chunk == 0)
+        return link->arena->heap[1 - link->side];
+    lock_take(&imports->lock);
+    if (!imports->chunks[chunk].base) {
+        vmmc__section_name(link, 1 - link->side, chunk, name);
+        os_section_open(&imports->chunks[chunk], name, ARENA_CHUNK_BYTES);
+    }
+    uint8_t *base = imports->chunks[chunk].base;
+    lock_release(&imports->lock);
+    return base;
+}
+
+int vmmc_import(vmmc_link_t *link, uint32_t handle, vmmc_region_t *region)
+{
+    uint32_t index = HANDLE_INDEX(handle);
+    if (index >= ARENA_EXPORTS)
+        return VMMC_EPROTO;
+    const export_shm_t *entry = &link->arena->exports[1 - link->side][index];
+    if (load_acquire(&entry->generation) != HANDLE_GENERATION(handle))
+        return VMMC_EPROTO;
+    uint32_t chunk = load_relaxed(&entry->chunk), offset = load_relaxed(&entry->offset);
+    uint32_t size = load_relaxed(&entry->size);
+    if (chunk >= ARENA_CHUNKS || size < (1u << HEAP_MIN_SHIFT) || size > chunk_bytes(chunk) || (size & (size - 1)) != 0 ||
+        offset > chunk_bytes(chunk) - size)
+        return VMMC_EPROTO;
+    uint8_t *base = map_chunk(link, chunk);
+    if (!base)
+        return VMMC_EPEER;
+    *region = (vmmc_region_t){base + offset, size, handle};
+    return 0;
+}
+
+/* ---- mailboxes ---- */
+
+/* Called with mailbox_lock held. */
+static uint32_t free_mailbox(vmmc_link_t *link)
+{
+    for (uint32_t index = link->side; index < ARENA_MAILBOXES; index += 2) {
+        if (!link->mailboxes[index].taken && has_left(link, index, link->mailboxes[index].use))
+            return index;
+    }
+    return ARENA_MAILBOXES;
+}
+
+int vmmc_mailbox_take(vmmc_link_t *link, uint32_t *index, void **memory)
+{
+    lock_take(&link->mailbox_lock);
+    *index = free_mailbox(link);
+    if (*index == ARENA_MAILBOXES) {
+        link->free_mailboxes = 0;
+        lock_release(&link->mailbox_lock);
+        return VMMC_ENOMEM;
+    }
+    mailbox_shm_t *box = &link->arena->mailboxes[*index];
+    memset(box->body, 0, sizeof box->body);
+    link->mailboxes[*index].taken = true;
+    store_release(&box->use, ++link->mailboxes[*index].use); /* pairs with vmmc_mailbox_find() */
+    lock_release(&link->mailbox_lock);
+    *memory = box->body;
+    return 0;
+}
+
+int vmmc_mailbox_find(vmmc_link_t *link, uint32_t index, void **memory)
+{
+    if (index >= ARENA_MAILBOXES || index % 2 == link->side)
+        return VMMC_EPROTO;
+    lock_take(&link->mailbox_lock);
+    bool busy = link->mailboxes[index].taken;
+    link->mailboxes[index].taken = true;
+    link->mailboxes[index].use = load_acquire(&link->arena->mailboxes[index].use);
+    lock_release(&link->mailbox_lock);
+    if (busy)
+        return VMMC_EPROTO;
+    *memory = link->arena->mailboxes[index].body;
+    return 0;
+}
+
+void vmmc_mailbox_leave(vmmc_link_t *link, uint32_t index)
+{
+    if (index >= ARENA_MAILBOXES)
+        return;
+    lock_take(&link->mailbox_lock);
+    link->mailboxes[index].taken = false;
+    if (index % 2 == link->side)
+        link->free_mailboxes = 1;
+    /* Pairs with the acquire in has_left(). */
+    store_release(&link->arena->mailboxes[index].left[link->side], link->mailboxes[index].use);
+    lock_release(&link->mailbox_lock);
+}
+
+void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t index)
+{
+    lock_take(&link->mailbox_lock);
+    link->mailboxes[index].taken = false;
+    link->mailboxes[index].use--; /* as before the take, so the use counts as left by both */
+    link->free_mailboxes = 1;
+    lock_release(&link->mailbox_lock);
+}

@@ -1,0 +1,304 @@
+/* wait: see wait.h. */
+#include "wait.h"
+
+#include "lock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FUTEX_STAGE_US 5000 /* then an alertable wait: WinSock's blocking calls run queued APCs */
+#define PREEMPTED_US 40
+
+struct waiter {
+    uint32_t slot;
+    uintptr_t event;
+    word_t *state;
+    uint32_t futex_naps; /* since the last wake */
+};
+
+struct waiter_page {
+    os_section_t section;
+    waiter_page_shm_t *shm;
+    char hex[2 * VMMC_KEY_BYTES + 1];
+    vmmc_lock_t lock;
+    uintptr_t events[WAITER_SLOTS]; /* opened when first needed */
+};
+
+static struct {
+    waiter_page_t page;
+    vmmc_lock_t lock;
+    uint8_t taken[WAITER_SLOTS];
+    uint32_t spin_us;
+} own = {.spin_us = 100};
+
+void key_to_hex(const uint8_t key[VMMC_KEY_BYTES], char hex[2 * VMMC_KEY_BYTES + 1])
+{
+    for (int i = 0; i < VMMC_KEY_BYTES; i++)
+        snprintf(hex + 2 * i, 3, "%02x", key[i]);
+}
+
+static void page_name(const waiter_page_t *page, char name[64])
+{
+    snprintf(name, 64, "vmmc-w-%s", page->hex);
+}
+
+static void event_name(const waiter_page_t *page, uint32_t slot, char name[64])
+{
+    snprintf(name, 64, "vmmc-e-%s-%u", page->hex, slot);
+}
+
+/* ---- this process's page ---- */
+
+int wait_start(uint8_t page_key[VMMC_KEY_BYTES])
+{
+    char name[64];
+    os_random(page_key, VMMC_KEY_BYTES);
+    key_to_hex(page_key, own.page.hex);
+    page_name(&own.page, name);
+    int error = os_section_create(&own.page.section, name, sizeof(waiter_page_shm_t));
+    if (error)
+        return error;
+    own.page.shm = own.page.section.base;
+    own.page.shm->version = SHM_VERSION;
+    store_release(&own.page.shm->magic, WAITER_MAGIC);
+    return 0;
+}
+
+void wait_set_spin(uint32_t spin_us)
+{
+    own.spin_us = os_cpu_count() > 1 ? spin_us : 0;
+}
+
+static uint32_t take_slot(void)
+{
+    uint32_t slot = 0;
+    lock_take(&own.lock);
+    while (slot < WAITER_SLOTS && own.taken[slot])
+        slot++;
+    if (slot < WAITER_SLOTS)
+        own.taken[slot] = 1;
+    lock_release(&own.lock);
+    return slot;
+}
+
+waiter_t *wait_reserve(void)
+{
+    waiter_t *waiter = own.page.shm ? calloc(1, sizeof *waiter) : NULL;
+    if (!waiter)
+        return NULL;
+    waiter->slot = take_slot();
+    if (waiter->slot == WAITER_SLOTS) {
+        free(waiter);
+        return NULL;
+    }
+    waiter->state = &own.page.shm->slots[waiter->slot].state;
+    store_relaxed(waiter->state, WAITER_RUNNING);
+    return waiter;
+}
+
+waiter_t *wait_mine(void)
+{
+    waiter_t *waiter = os_thread_slot_get();
+    if (!waiter) {
+        waiter = wait_reserve();
+        os_thread_slot_set(waiter);
+    }
+    return waiter;
+}
+
+void wait_thread_ends(void)
+{
+    waiter_t *waiter = os_thread_slot_get();
+    if (!waiter)
+        return;
+    os_thread_slot_set(NULL);
+    os_event_close(waiter->event);
+    lock_take(&own.lock);
+    own.taken[waiter->slot] = 0;
+    lock_release(&own.lock);
+    free(waiter);
+}
+
+uint32_t wait_number(const waiter_t *waiter)
+{
+    return waiter ? waiter->slot + 1 : 0;
+}
+
+/* ---- sleeping ---- */
+
+/* A slot's event outlives one thread's use of the slot in other processes' tables, hence create-or-open by name. */
+uintptr_t wait_event(waiter_t *waiter)
+{
+    char name[64];
+    if (!waiter->event) {
+        event_name(&own.page, waiter->slot, name);
+        waiter->event = os_event_create(name);
+        if (!waiter->event)
+            waiter->event = os_event_open(name);
+    }
+    return waiter->event;
+}
+
+void wait_rearm_event(waiter_t *waiter)
+{
+    word_swap(waiter->state, WAITER_IN_EVENT);
+}
+
+static void sleep_in(waiter_t *waiter, uint32_t state, uint64_t timeout_us)
+{
+    if (word_replace(waiter->state, WAITER_RUNNING, state)) {
+        if (state == WAITER_IN_FUTEX)
+            os_futex_wait(waiter->state, state, timeout_us);
+        else
+            os_event_wait(waiter->event, timeout_us);
+    }
+    /* A swap, so that what the waker published before its own swap is visible to the checks that follow. */
+    if (word_swap(waiter->state, WAITER_RUNNING) == WAITER_WOKEN)
+        waiter->futex_naps = 0;
+}
+
+void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us)
+{
+    if (!waiter) {
+        os_yield(UINT32_MAX);
+        return;
+    }
+    if (futex && waiter->futex_naps < 2) {
+        waiter->futex_naps++;
+        sleep_in(waiter, WAITER_IN_FUTEX, timeout_us < FUTEX_STAGE_US ? timeout_us : FUTEX_STAGE_US);
+        return;
+    }
+    if (wait_event(waiter))
+        sleep_in(waiter, WAITER_IN_EVENT, timeout_us);
+    else
+        os_yield(UINT32_MAX);
+}
+
+void wait_wake_own(uint32_t number)
+{
+    wait_page_wake(&own.page, number);
+}
+
+/* ---- other processes' pages ---- */
+
+waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES])
+{
+    char name[64];
+    waiter_page_t *page = calloc(1, sizeof *page);
+    if (!page)
+        return NULL;
+    key_to_hex(key, page->hex);
+    page_name(page, name);
+    if (os_section_open(&page->section, name, sizeof(waiter_page_shm_t)) == 0) {
+        page->shm = page->section.base;
+        if (load_acquire(&page->shm->magic) == WAITER_MAGIC && page->shm->version == SHM_VERSION)
+            return page;
+    }
+    wait_page_close(page);
+    return NULL;
+}
+
+void wait_page_close(waiter_page_t *page)
+{
+    if (!page)
+        return;
+    for (uint32_t slot = 0; slot < WAITER_SLOTS; slot++)
+        os_event_close(page->events[slot]);
+    os_section_close(&page->section);
+    free(page);
+}
+
+static uintptr_t page_event(waiter_page_t *page, uint32_t slot)
+{
+    char name[64];
+    lock_take(&page->lock);
+    uintptr_t event = page->events[slot];
+    lock_release(&page->lock);
+    if (event)
+        return event;
+    event_name(page, slot, name);
+    event = os_event_open(name);
+    lock_take(&page->lock);
+    uintptr_t other = page->events[slot];
+    if (!other)
+        page->events[slot] = event;
+    lock_release(&page->lock);
+    if (other && event)
+        os_event_close(event);
+    return other ? other : event;
+}
+
+void wait_page_wake(waiter_page_t *page, uint32_t number)
+{
+    if (number == 0 || number > WAITER_SLOTS || !page->shm)
+        return;
+    uint32_t slot = number - 1;
+    word_t *state = &page->shm->slots[slot].state;
+    if (load_relaxed(state) == WAITER_WOKEN)
+        return;
+    uint32_t was = word_swap(state, WAITER_WOKEN);
+    if (was == WAITER_IN_FUTEX) {
+        if (os_futex_works())
+            os_futex_wake(state);
+    } else if (was == WAITER_IN_EVENT) {
+        uintptr_t event = page_event(page, slot);
+        if (event)
+            os_event_set(event);
+    }
+}
+
+/* ---- spinning ---- */
+
+static uint64_t ticks_per_us(void)
+{
+    static word_t known;
+    uint32_t ticks = load_relaxed(&known);
+    if (ticks)
+        return ticks;
+    uint64_t ticks0 = cpu_ticks(), now0 = os_now_us(), now;
+    while ((now = os_now_us()) - now0 < 300)
+        cpu_pause();
+    ticks = (uint32_t)((cpu_ticks() - ticks0) / (now - now0));
+    ticks = ticks ? ticks : 1;
+    store_relaxed(&known, ticks);
+    return ticks;
+}
+
+void spin_begin(spin_t *spin, uint32_t microseconds)
+{
+    spin->last = cpu_ticks();
+    spin->until = spin->last + microseconds * ticks_per_us();
+    spin->rounds = 0;
+    spin->preempted = false;
+}
+
+bool spin_goes_on(spin_t *spin)
+{
+    if (++spin->rounds % 16 != 0)
+        return true;
+    if (spin->rounds > 1024)
+        cpu_pause();
+    uint64_t now = cpu_ticks();
+    if (now - spin->last > PREEMPTED_US * ticks_per_us())
+        spin->preempted = true;
+    spin->last = now;
+    return now < spin->until && !spin->preempted;
+}
+
+/* `learnt` is the previous budget plus one; 0: nothing learnt yet. */
+uint32_t spin_budget_us(uint32_t *learnt)
+{
+    if (*learnt == 0)
+        *learnt = own.spin_us + 1;
+    return *learnt - 1;
+}
+
+void spin_learn(uint32_t *learnt, bool hit)
+{
+    uint32_t budget = *learnt ? *learnt - 1 : own.spin_us;
+    if (hit)
+        budget = budget * 2 + 8;
+    else
+        budget = budget / 2;
+    *learnt = (budget > own.spin_us ? own.spin_us : budget) + 1;
+}

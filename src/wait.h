@@ -1,0 +1,67 @@
+/* wait: sleeping and being woken, across processes.
+ *
+ * A waiter is a word in its process's own shared page and, once needed, a named event; each thread that sleeps has one.
+ * The lost-wake-up argument, once for all: a sleeper stores its number where the other side will look ("arms"), keeps
+ * looking at the condition for at least WAIT_LOOK_US, and only then sleeps, for a short time at first.  The other side
+ * publishes with a release store and then loads the number without a fence.  Its store can overtake that load by no
+ * more than the life of a store buffer, which is far below WAIT_LOOK_US; so either it sees the number, or the sleeper
+ * sees the condition.  Should a processor be stranger than that, the short first sleep and the bounded later ones turn
+ * a lost wake-up into a delay. */
+#ifndef VMMC_WAIT_H
+#define VMMC_WAIT_H
+
+#include "os.h"
+#include "shm_layout.h"
+
+#define WAIT_LOOK_US 20
+#define WAIT_FOREVER UINT64_MAX
+
+typedef struct waiter waiter_t;
+typedef struct waiter_page waiter_page_t; /* some process's waiters, mapped */
+
+/* Create this process's page; 0 or VMMC_E*. */
+int wait_start(uint8_t page_key[VMMC_KEY_BYTES]);
+/* Set the longest spin in microseconds. */
+void wait_set_spin(uint32_t spin_us);
+
+/* The calling thread's waiter; NULL if all are taken (wait_sleep() then naps). */
+waiter_t *wait_mine(void);
+/* Give the calling thread's waiter back; the thread is ending. */
+void wait_thread_ends(void);
+/* A waiter outside the threads' own, for the watcher; its event can be waited on together with others. */
+waiter_t *wait_reserve(void);
+uintptr_t wait_event(waiter_t *waiter);
+/* Mark a reserved waiter as asleep in its event, whoever waits on that. */
+void wait_rearm_event(waiter_t *waiter);
+/* What other processes store to have this thread woken; never 0 (0 if `waiter` is NULL). */
+uint32_t wait_number(const waiter_t *waiter);
+
+/* Sleep at most `timeout_us` or until woken; wakes for nothing are allowed.  `futex`: everyone who may wake us can. */
+void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us);
+/* Wake a thread of this process. */
+void wait_wake_own(uint32_t number);
+
+/* Another process's page, mapped by its key; NULL if there is no valid one. */
+waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES]);
+void wait_page_close(waiter_page_t *page);
+void wait_page_wake(waiter_page_t *page, uint32_t number);
+
+/* ---- spinning ---- */
+
+/* One bounded spin; it ends early when the thread noticed that it had been taken off its processor. */
+typedef struct spin {
+    uint64_t last, until; /* time-stamp counter */
+    uint32_t rounds;
+    bool preempted;
+} spin_t;
+
+void spin_begin(spin_t *spin, uint32_t microseconds);
+/* False when the time is up. */
+bool spin_goes_on(spin_t *spin);
+/* What the calling thread has learnt: how long to spin now, and whether the last spin was worth it. */
+uint32_t spin_budget_us(uint32_t *learnt);
+void spin_learn(uint32_t *learnt, bool hit);
+
+void key_to_hex(const uint8_t key[VMMC_KEY_BYTES], char hex[2 * VMMC_KEY_BYTES + 1]);
+
+#endif
