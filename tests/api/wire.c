@@ -81,6 +81,7 @@ void flow_recv(SOCKET s, flow_t *flow, size_t length, size_t largest)
     unsigned char *buffer = flow__buffer(largest);
     while (length > 0) {
         size_t n = flow__size(&random, largest);
+        harness_mark(__FILE__, __LINE__);
         int got = recv(s, (char *)buffer, (int)(n < length ? n : length), 0);
         if (got <= 0)
             FAIL("recv gave %d with %u bytes of a flow to come, after %llu", got, (unsigned)length, flow->offset);
@@ -169,6 +170,7 @@ void send_all(SOCKET s, const void *buffer, size_t length)
 {
     const char *at = buffer;
     while (length > 0) {
+        harness_mark(__FILE__, __LINE__);
         int n = send(s, at, (int)length, 0);
         if (n <= 0)
             FAIL("send of %u bytes gave %d", (unsigned)length, n);
@@ -181,6 +183,7 @@ void recv_all(SOCKET s, void *buffer, size_t length)
 {
     char *at = buffer;
     while (length > 0) {
+        harness_mark(__FILE__, __LINE__);
         int n = recv(s, at, (int)length, 0);
         if (n <= 0)
             FAIL("recv with %u bytes to come gave %d", (unsigned)length, n);
