@@ -8,7 +8,10 @@ use Getopt::Long qw(GetOptions);
 my $width = 120;
 my @kinds = qw(forward forward-nt own local jump);
 
-main() unless caller;
+eval { main(); 1 } or do {
+    print STDERR $@;
+    exit 1;
+};
 
 sub usage {
     return <<'END';
@@ -153,6 +156,15 @@ sub likely_name {
     return $words[-1] // '?';
 }
 
+# A dump tells how many names it has, which shows whether it was cut off.
+sub check_complete {
+    my ($opt, $exports, $names) = @_;
+    my @named = sort { $a->{line} <=> $b->{line} } grep { !$_->{noname} } @$exports;
+    return if !@named || !defined $names || $names == @named;
+    my ($line, $name) = @{$named[-1]}{qw(line name)};
+    fail_export($opt->{exports}, $line, $name, "the list ends here, after " . @named . " of $names names");
+}
+
 sub parse_dumpbin {
     my ($opt, @lines) = @_;
     my @exports;
@@ -164,6 +176,8 @@ sub parse_dumpbin {
         if ($text =~ /^\s*$/) { $inside = 0 if @exports; next; }
         push @exports, dumpbin_row($opt, $i + 1, $text);
     }
+    my ($names) = "@lines" =~ /(\d+) number of names/;
+    check_complete($opt, \@exports, $names);
     return \@exports;
 }
 
@@ -192,7 +206,10 @@ sub parse_objdump {
         elsif ($part eq 'address') { objdump_address($opt, $i + 1, $text, \%address); }
         elsif ($part eq 'name') { objdump_name($opt, $i + 1, $text, \%address, \%name); }
     }
-    return objdump_exports($opt, \%address, \%name);
+    my $exports = objdump_exports($opt, \%address, \%name);
+    my ($names) = "@lines" =~ /\[Name Pointer\/Ordinal\] Table\s+([0-9a-f]+)/;
+    check_complete($opt, $exports, defined $names ? hex $names : undef);
+    return $exports;
 }
 
 sub objdump_address {
@@ -519,4 +536,3 @@ sub def_file {
     return $text;
 }
 
-1;

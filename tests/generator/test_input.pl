@@ -90,7 +90,7 @@ sub broken {
 sub fails {
     my ($what, $file, $line, $export, $message, @more) = @_;
     my ($status, $output, $out) = lamp($file, @more);
-    isnt($status, 0, "$what: exit status");
+    is($status, 1, "$what: exit status");
     my $named = defined $export ? "export `$export': " : '';
     like($output, qr/^\Q$file:$line: $named\E.*$message/, "$what: names the export and the line");
     ok(!-e "$out/lamp.def", "$what: nothing is written");
@@ -104,12 +104,16 @@ sub errors_in_dumps {
         ['dumpbin, damaged address', 'lamp_dumpbin.txt', qr/000010C0/, '0000!0C0', 'lamp_off', 'unreadable'],
         ['dumpbin, cut off', 'lamp_dumpbin.txt', qr/ \(forwarded to BULB32\.bulb_title\)/, ' (forwarded', 'lamp_name',
             'unreadable'],
+        ['dumpbin, lines missing', 'lamp_dumpbin.txt', qr/(lamp_off\n).*(?=\n  Summary)/s, "lamp_off\n", 'lamp_off',
+            'ends here, after 3 of 5 names'],
         ['objdump, name without prototype', 'lamp_objdump.txt', qr/lamp_off\n/, "lamp_dim\n", 'lamp_dim', 'no header'],
         ['objdump, duplicate ordinal', 'lamp_objdump.txt', qr/base\[   2\]/, 'base[   3]', 'lamp_off',
             'ordinal 3 of'],
         ['objdump, damaged name', 'lamp_objdump.txt', qr/\[   1\] lamp_off/, '[   ?] lamp_off', 'lamp_off', 'unreadable'],
         ['objdump, no such address', 'lamp_objdump.txt', qr/\[   1\] lamp_off/, '[  41] lamp_off', 'lamp_off',
             'no entry 41'],
+        ['objdump, a name missing', 'lamp_objdump.txt', qr/lamp_on\n.*lamp_wait\n/, "lamp_on\n", 'lamp_on',
+            'ends here, after 4 of 5 names'],
         ['objdump, damaged address', 'lamp_objdump.txt', qr/10c0 Export RVA/, '10c0 Forwarder', '?', 'unreadable'],
     ) {
         my ($what, $name, $from, $to, $export, $message) = @$case;
@@ -146,12 +150,12 @@ sub errors_elsewhere {
     fails('an own export nobody has', $table, 2, 'lamp_on', 'has to be taken over');
     my $takeover = spew(scratch() . '/takeover.tbl', "lamp_on\nlamp_glow\n");
     my ($status, $output) = lamp($table, '--takeover', $takeover);
-    isnt($status, 0, 'taking over what is not exported fails');
+    is($status, 1, 'taking over what is not exported fails');
     like($output, qr/^\Q$takeover:2: export `lamp_glow': \E/, 'and names export and line');
     fails('no list at all', spew(scratch() . '/novel.txt', "It was a dark\nand stormy night.\n"), 1, undef, 'no list');
     fails('an empty list', spew(scratch() . '/empty.txt', "    ordinal hint RVA      name\n\n"), 2, undef, 'empty');
     ($status, $output) = lamp('/nowhere/lamp.txt');
-    isnt($status, 0, 'a missing file fails');
+    is($status, 1, 'a missing file fails');
     like($output, qr{^/nowhere/lamp\.txt: cannot be read}, 'and is named');
     ($status, $output) = lamp(sample('lamp_objdump.txt'), '--header', 'candle.h');
     like($output, qr/header candle\.h is in none of/, 'a missing header is named');
