@@ -451,7 +451,8 @@ sub module_name { my ($target) = @_; return 'module_' . $target =~ s/\W/_/gr; }
 
 sub modules {
     my %targets = map { $_->{target} => 1 } @_;
-    my @lines = map { 'static forward_module_t ' . module_name($_) . " = FORWARD_MODULE(\"$_\");\n" } sort keys %targets;
+    my @lines = map { sprintf "static forward_module_t %s = FORWARD_MODULE(\"%s\");\n", module_name($_), $_ }
+        sort keys %targets;
     return join('', @lines) . (@lines ? "\n" : '');
 }
 

@@ -7,8 +7,8 @@ set -euo pipefail
 out=${1:-$root/gen}
 def=${1:-$root}/wsock32.def
 mkdir -p "$out"
-exec perl "$root/tools/gen_stubs.pl" --dll wsock32 \
-    --exports "$root/stubs/wsock32.tbl" --prototypes "$root/stubs/prototypes.tbl" --takeover "$root/stubs/takeover.tbl" \
+exec perl "$root/tools/gen_stubs.pl" --dll wsock32 --exports "$root/stubs/wsock32.tbl" \
+    --prototypes "$root/stubs/prototypes.tbl" --takeover "$root/stubs/takeover.tbl" \
     --header winsock.h --header nspapi.h --scan psdk_inc/_fd_types.h \
     --include-dir /usr/x86_64-w64-mingw32/include --include-dir /usr/share/mingw-w64/include \
     --out "$out" --def "$def"
