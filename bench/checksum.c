@@ -1,5 +1,5 @@
 /* checksum: the CRC that the POSIX utility `cksum` prints: polynomial 0x04C11DB7, most significant bit first, the
- * length appended, complemented. Eight tables take eight bytes a step, so that checking a file is not what one waits for. */
+ * length appended, complemented. Eight tables take eight bytes a step: checking a file is not what one waits for. */
 #include "checksum.h"
 
 #define POLYNOMIAL 0x04C11DB7u

@@ -51,8 +51,8 @@ static void print_rtt(const netbench_options_t *options, samples_t *samples, uns
     samples_sort(samples);
     print_head(options);
     printf(",\"exchanges\":%lu,\"batch\":%u,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f,\"min_us\":%.4f}\n",
-           (unsigned long)samples->count * batch, batch, samples_percentile(samples, 50), samples_percentile(samples, 99),
-           samples->sum / (double)samples->count, samples->value[0]);
+           (unsigned long)samples->count * batch, batch, samples_percentile(samples, 50),
+           samples_percentile(samples, 99), samples->sum / (double)samples->count, samples->value[0]);
 }
 
 static void run_rtt(net_socket_t s, const netbench_options_t *options, double exchange_us)
@@ -143,7 +143,8 @@ static void send_file(net_socket_t s, const netbench_options_t *options, const c
     print_head(options);
     printf(",\"bytes\":%lu,\"seconds\":%.4f,\"mb_per_s\":%.3f,\"checksum\":%" PRIu32
            ",\"received_checksum\":%" PRIu32 ",\"verified\":%s}\n",
-           (unsigned long)length, seconds, (double)length / seconds / 1e6, ours, report.checksum, same ? "true" : "false");
+           (unsigned long)length, seconds, (double)length / seconds / 1e6, ours, report.checksum,
+           same ? "true" : "false");
     if (!same)
         peer_die("the file arrived damaged");
 }

@@ -43,7 +43,12 @@ static bool take_text(netbench_options_t *o, const char *name, const char *value
     const struct {
         const char *name;
         const char **value;
-    } texts[] = { { "--host", &o->host }, { "--unix", &o->unix_path }, { "--port-file", &o->port_file }, { "--file", &o->file } };
+    } texts[] = {
+        { "--host", &o->host },
+        { "--unix", &o->unix_path },
+        { "--port-file", &o->port_file },
+        { "--file", &o->file },
+    };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(name, texts[i].name)) {
             *texts[i].value = value;

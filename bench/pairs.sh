@@ -10,7 +10,7 @@ start_pairs() {
     scratch=$(mktemp -d)
     : >"$scratch/running"
     : >"$pair_log"
-    keep_wineserver
+    keep_wineserver </dev/null >>"$pair_log" 2>&1
     trap end_pairs EXIT
     trap 'exit 130' INT TERM
 }
@@ -34,11 +34,14 @@ folder_of() {
 
 has_our_dll() { [ -f "$(folder_of "$1-ours")/wsock32.dll" ]; }
 
+# The first Wine program in a prefix starts services, which inherit its output and outlive it. So no Wine program here
+# writes into a pipe: whoever reads that to its end would wait for the services. They get files.
+
 # With an override that asks for a native DLL first, Wine falls back to its own in silence; so ask it what it took.
 loads_our_dll() {
-    local trace
-    trace=$(WINEDEBUG=+loaddll WINEDLLOVERRIDES=wsock32=n,b timeout 60 wine "$(folder_of "$1-ours")/netbench.exe" 2>&1) || true
-    grep -qi "wsock32\\.dll.*: native" <<<"$trace"
+    WINEDEBUG=+loaddll WINEDLLOVERRIDES=wsock32=n,b timeout 60 wine "$(folder_of "$1-ours")/netbench.exe" \
+        </dev/null >"$scratch/trace" 2>&1 || true
+    grep -qi "wsock32\\.dll.*: native" "$scratch/trace"
 }
 
 run_end() {
@@ -74,14 +77,16 @@ run_pair() {
     rm -f "$scratch/port" "$scratch/socket"
     : >"$scratch/running"
     # shellcheck disable=SC2046
-    (run_end "$server" server $(meeting_point "$server") "${server_options[@]}") >>"$pair_log" 2>&1 &
+    (run_end "$server" server $(meeting_point "$server") "${server_options[@]}") </dev/null >>"$pair_log" 2>&1 &
     server_pid=$!
     # shellcheck disable=SC2046
-    (run_end "$client" client "$test" $(meeting_point "$client") "$@") 2>>"$pair_log" | tr -d '\r' || status=1
+    (run_end "$client" client "$test" $(meeting_point "$client") "$@") \
+        </dev/null >"$scratch/result" 2>>"$pair_log" || status=1
     [ $status -eq 0 ] || kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" || status=1
     : >"$scratch/running"
     [ $status -eq 0 ] || echo "failed: server $server, client $client, $test $*" >>"$pair_log"
+    tr -d '\r' <"$scratch/result"
     return $status
 }
 

@@ -218,7 +218,8 @@ static void exchange(ring_end_t *out, ring_end_t *in, char *buffer, size_t size)
     ring_receive_all(in, buffer, size);
 }
 
-static void time_exchanges(ring_end_t *out, ring_end_t *in, char *buffer, size_t size, double seconds, samples_t *samples)
+static void time_exchanges(ring_end_t *out, ring_end_t *in, char *buffer, size_t size, double seconds,
+                           samples_t *samples)
 {
     uint64_t last = clock_ns(), end = last + (uint64_t)(seconds * 1e9);
     while (last < end) {
@@ -250,8 +251,8 @@ static void run_rtt(size_t size, double seconds)
     end_peer(child);
 
     samples_sort(&samples);
-    printf("{\"test\":\"rtt\",\"size\":%zu,\"exchanges\":%zu,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}\n", size,
-           samples.count * RTT_BATCH, samples_percentile(&samples, 50), samples_percentile(&samples, 99),
+    printf("{\"test\":\"rtt\",\"size\":%zu,\"exchanges\":%zu,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}\n",
+           size, samples.count * RTT_BATCH, samples_percentile(&samples, 50), samples_percentile(&samples, 99),
            samples.sum / (double)samples.count);
     samples_free(&samples);
     free(buffer);
@@ -354,7 +355,8 @@ int main(int argc, char **argv)
         run_one_way(test, size, seconds);
     else {
         fputs("usage: ringbench rtt|msgs|bw [BYTES [MILLISECONDS]]   prints a line of JSON\n"
-              "       ringbench state        prints the cache-line round trip of two processors in microseconds\n", stderr);
+              "       ringbench state        prints the cache-line round trip of two processors in microseconds\n",
+              stderr);
         return 2;
     }
     return 0;

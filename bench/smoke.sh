@@ -8,6 +8,7 @@ scratch=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 server=
 
+# Output goes to files: services that the first Wine program starts would keep a pipe open behind it.
 launch() { timeout 60 ${launcher:+"$launcher"} "$program" "$@"; }
 fail() { echo "smoke: $*" >&2; exit 1; }
 
@@ -19,11 +20,12 @@ pair() {
     shift
     [ "$test" != udp ] || kind=(--udp)
     rm -f "$scratch/port"
-    launch server --port-file "$(spell "$scratch/port")" "${kind[@]}" &
+    launch server --port-file "$(spell "$scratch/port")" "${kind[@]}" </dev/null >"$scratch/server" 2>&1 &
     server=$!
-    line=$(launch client "$test" --port-file "$(spell "$scratch/port")" --milliseconds 20 --warm-up 5 "$@" | tr -d '\r') ||
-        fail "$test: the client failed"
-    wait "$server" || fail "$test: the server failed"
+    launch client "$test" --port-file "$(spell "$scratch/port")" --milliseconds 20 --warm-up 5 "$@" \
+        </dev/null >"$scratch/client" 2>&1 || fail "$test: the client failed: $(cat "$scratch/client")"
+    wait "$server" || fail "$test: the server failed: $(cat "$scratch/server")"
+    line=$(tr -d '\r' <"$scratch/client")
     [[ $line == "{\"test\":\"$test\","*"}" ]] || fail "$test printed '$line'"
     echo "$line"
 }

@@ -21,12 +21,16 @@ my %metric = (
 # What the project promises, near state. `than` names the variant ours is compared with, `at_least` the factor by
 # which ours is better. Between two runs of one kernel path the medians differ by a few per cent: hence 0.95.
 my @targets = (
-    { text => 'round trip at least 400 times shorter than builtin', test => 'rtt:64:', than => 'builtin', at_least => 400 },
+    { text => 'round trip at least 400 times shorter than builtin', test => 'rtt:64:', than => 'builtin',
+        at_least => 400 },
     { text => 'round trip within 2 times the bare ring', test => 'rtt:64:', than => 'ring', at_least => 0.5 },
-    { text => '64 B messages at least 800 times as many as builtin', test => 'msgs:64:', than => 'builtin', at_least => 800 },
-    { text => '64 KB pieces at least 5 times the builtin bandwidth', test => 'bw:65536:', than => 'builtin', at_least => 5 },
+    { text => '64 B messages at least 800 times as many as builtin', test => 'msgs:64:', than => 'builtin',
+        at_least => 800 },
+    { text => '64 KB pieces at least 5 times the builtin bandwidth', test => 'bw:65536:', than => 'builtin',
+        at_least => 5 },
     { text => 'datagrams no slower than builtin', test => 'udp:64:', than => 'builtin', at_least => 0.95 },
-    { text => 'peer without our DLL: no slower than builtin', test => 'rtt:64:mixed', than => 'builtin', at_least => 0.95 },
+    { text => 'peer without our DLL: no slower than builtin', test => 'rtt:64:mixed', than => 'builtin',
+        at_least => 0.95 },
     { text => 'CPU time of a recv blocked for 5 s under 20 ms', test => 'idle:64:5000', under => 20 },
 );
 
@@ -184,8 +188,8 @@ sub main {
     $count{ $_->{state} }++ for @samples;
     my @verdicts = judge_targets($summary);
 
-    printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed\n", $option{pair},
-        scalar @samples, map { $count{$_} || 0 } qw(near far mixed);
+    printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed\n",
+        $option{pair}, scalar @samples, map { $count{$_} || 0 } qw(near far mixed);
     for my $state (qw(near far)) {
         print_state($state, $summary->{$state}, $tests, $option{'near-limit'}) if $count{$state};
     }

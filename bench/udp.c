@@ -75,7 +75,8 @@ int udp_client_run(const netbench_options_t *options)
     exchange(s, &to, buffer, GOODBYE_SIZE, options->use_select);
 
     samples_sort(&samples);
-    printf("{\"test\":\"%s\",\"size\":%u,\"bits\":%u,\"exchanges\":%lu,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}\n",
+    printf("{\"test\":\"%s\",\"size\":%u,\"bits\":%u,\"exchanges\":%lu,"
+           "\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}\n",
            netbench_test_name(options->test), options->size, (unsigned)sizeof(void *) * 8, (unsigned long)samples.count,
            samples_percentile(&samples, 50), samples_percentile(&samples, 99), samples.sum / (double)samples.count);
     samples_free(&samples);

@@ -22,7 +22,8 @@ all_tests=(rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:6
 usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    tests=("${all_tests[@]}") seconds=300 sample=250 pair=64-64 json=$build/bench.json quick='' near=''
+    tests=("${all_tests[@]}") seconds=300 sample=250 pair=64-64
+    json=$build/bench.json quick='' near=''
     while [ $# -gt 0 ]; do
         case $1 in
             --quick) tests=("${quick_tests[@]}") seconds=40 quick=1 ;;
@@ -36,8 +37,10 @@ take_options() {
         esac
         shift
     done
-    [[ $pair =~ ^(32|64)-(32|64)$ ]] || die "--pair takes 64-64, 32-32, 32-64 or 64-32"
-    [[ $seconds =~ ^[1-9][0-9]*$ && $sample =~ ^[1-9][0-9]*$ ]] || die "--seconds and --sample take whole numbers above 0"
+    [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
+        die "--pair takes 64-64, 32-32, 32-64 or 64-32"
+    [[ $seconds =~ ^[1-9][0-9]*$ && $sample =~ ^[1-9][0-9]*$ ]] ||
+        die "--seconds and --sample take whole numbers above 0"
     server_bits=${pair%-*} client_bits=${pair#*-}
 }
 
@@ -49,7 +52,8 @@ require_programs() {
     for end in netbench ringbench; do
         [ -x "$bench_build/native/$end" ] || missing+=("$bench_build/native/$end")
     done
-    [ ${#missing[@]} -eq 0 ] || die "not built: ${missing[*]}. Run tools/build.sh."
+    [ ${#missing[@]} -eq 0 ] ||
+        die "not built: ${missing[*]}. Run tools/build.sh."
 }
 
 find_our_dll() {
@@ -61,7 +65,9 @@ find_our_dll() {
             ours=
             return
         fi
-        loads_our_dll "$bits" || die "Wine does not load $(folder_of "$bits-ours")/wsock32.dll; try: WINEDEBUG=+loaddll WINEDLLOVERRIDES=wsock32=n,b wine $(folder_of "$bits-ours")/netbench.exe"
+        loads_our_dll "$bits" ||
+        die "Wine does not load $(folder_of "$bits-ours")/wsock32.dll. To see why, run" \
+            "WINEDEBUG=+loaddll,+module WINEDLLOVERRIDES=wsock32=n,b wine $(folder_of "$bits-ours")/netbench.exe"
     done
 }
 
@@ -145,7 +151,8 @@ main() {
     done
     progress ""
     perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --json "$json" <"$samples"
-    [ $failures -eq 0 ] || die "$failures samples failed; see $pair_log"
+    [ $failures -eq 0 ] ||
+        die "$failures samples failed; see $pair_log"
 }
 
 main "$@"

@@ -45,7 +45,8 @@ set_up_and_build() {
 require_our_dll() {
     local bits
     for bits in 64 32; do
-        [ -f "$(folder_of "$bits-builtin")/netbench.exe" ] || die "$(folder_of "$bits-builtin")/netbench.exe is not built. Run tools/build.sh."
+        [ -f "$(folder_of "$bits-builtin")/netbench.exe" ] ||
+            die "$(folder_of "$bits-builtin")/netbench.exe is not built. Run tools/build.sh."
         has_our_dll "$bits" || die "$(folder_of "$bits-ours")/wsock32.dll is not built. Run tools/build.sh."
         loads_our_dll "$bits" || die "Wine does not load $(folder_of "$bits-ours")/wsock32.dll"
     done
@@ -70,8 +71,10 @@ join_real_files() {
         [ $total -lt $least_bytes ] || break
         cat "$path" >>"$joined"
         total=$((total + size))
-    done < <(find /usr/lib /usr/bin /usr/share -xdev -type f -readable -size +1M -size -200M -printf '%s %p\n' 2>/dev/null | sort -rn)
-    [ $total -ge $least_bytes ] || die "this machine has not $least_bytes bytes of readable files under /usr; name a file on the command line"
+    done < <(find /usr/lib /usr/bin /usr/share -xdev -type f -readable -size +1M -size -200M \
+        -printf '%s %p\n' 2>/dev/null | sort -rn)
+    [ $total -ge $least_bytes ] ||
+        die "this machine has not $least_bytes bytes of readable files under /usr; name a file on the command line"
     echo "$joined"
 }
 
@@ -84,7 +87,8 @@ choose_file() {
         note "no file of $least_bytes to $most_bytes bytes found; joined real files into $file"
     fi
     file_bytes=$(stat -L -c %s "$file")
-    [ "$file_bytes" -lt $most_bytes ] || die "$file is too large for a 32-bit program to hold; name one under $most_bytes bytes"
+    [ "$file_bytes" -lt $most_bytes ] ||
+        die "$file is too large for a 32-bit program to hold; name one under $most_bytes bytes"
     progress "demo: reading $file"
     file_checksum=$(cksum <"$file" | cut -d ' ' -f 1)
 }
@@ -98,7 +102,8 @@ take() {
     shift 4
     steps_done=$((steps_done + 1))
     progress "demo: [$steps_done/$steps] $pair $side: $test"
-    if ! line=$(run_pair "${pair%-*}-$side" "${pair#*-}-$side" "$test" "$@") || ! value=$(field "$name" "$line") || [ -z "$value" ]; then
+    if ! line=$(run_pair "${pair%-*}-$side" "${pair#*-}-$side" "$test" "$@") ||
+        ! value=$(field "$name" "$line") || [ -z "$value" ]; then
         progress ""
         note "$pair $side $test FAILED"
         failures=$((failures + 1))
@@ -143,7 +148,8 @@ print_table() {
         function times(a, b) { return a && b ? figure(a / b) "x" : "-" }
         function row(name, pair, side) {
             printf "%-7s %-18s %16s %16s %16s\n", name, side == "ours" ? "with our DLL" : "without",
-                figure(median(pair " " side " rtt")), figure(median(pair " " side " msgs") / 1000), figure(median(pair " " side " file"))
+                figure(median(pair " " side " rtt")), figure(median(pair " " side " msgs") / 1000),
+                figure(median(pair " " side " file"))
         }
         { key = $1 " " $2 " " $3; all[key] = all[key] " " $4 }
         END {
@@ -152,8 +158,10 @@ print_table() {
             for (i = 1; i <= n; i++) {
                 p = list[i]
                 row(p, p, "builtin"); row("", p, "ours")
-                printf "%-7s %-18s %16s %16s %16s\n", "", "ratio", times(median(p " builtin rtt"), median(p " ours rtt")),
-                    times(median(p " ours msgs"), median(p " builtin msgs")), times(median(p " ours file"), median(p " builtin file"))
+                printf "%-7s %-18s %16s %16s %16s\n", "", "ratio",
+                    times(median(p " builtin rtt"), median(p " ours rtt")),
+                    times(median(p " ours msgs"), median(p " builtin msgs")),
+                    times(median(p " ours file"), median(p " builtin file"))
             }
         }' "$figures"
 }
@@ -165,10 +173,13 @@ main() {
     start_pairs "$build/demo.log"
     require_our_dll
     choose_file
-    note "file: $file, $((file_bytes / 1000000)) MB, cksum $file_checksum; cache-line round trip of the cores: $(machine_state) us"
+    note "file: $file, $((file_bytes / 1000000)) MB, cksum $file_checksum;" \
+        "cache-line round trip of the cores: $(machine_state) us"
     take_all
     print_table
-    echo "64-byte requests and messages; pairs are server-client; median of $rounds; $transfers of $((steps / 3)) transfers of the file verified by checksum; cache-line round trip now $(machine_state) us"
+    echo "64-byte requests and messages; pairs are server-client; median of $rounds;" \
+        "$transfers of $((steps / 3)) transfers of the file verified by checksum;" \
+        "cache-line round trip now $(machine_state) us"
     [ $failures -eq 0 ] || die "$failures of $steps steps failed; see $pair_log"
 }
 
