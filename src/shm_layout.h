@@ -172,15 +172,12 @@ SHM_SIZE(endpoint_t, 20);
 
 typedef struct rendezvous_shm {
     _Alignas(SHM_LINE) word_t state; /* generation << 8 | rendezvous_state, so that a reused record is noticed */
-    uint32_t poster_pid;             /* whoever is FILLING or has POSTED */
-    uint32_t claimer_pid;            /* whoever is CLAIMING or has CLAIMED */
-    uint32_t reserved;
-    endpoint_t poster_end;
-    endpoint_t claimer_end;
-    vmmc_identity_t poster;
-    vmmc_identity_t claimer;
-    vmmc_ticket_t ticket; /* claimer */
-    uint32_t mailbox;     /* claimer */
+    endpoint_t poster_end;           /* poster: its own end */
+    endpoint_t claimer_end;          /* poster: the end it expects */
+    vmmc_identity_t poster;          /* poster */
+    vmmc_identity_t claimer;         /* claimer, as all that follows */
+    vmmc_ticket_t ticket;
+    uint32_t mailbox;
 } rendezvous_shm_t;
 SHM_SIZE(rendezvous_shm_t, 192);
 

@@ -70,10 +70,12 @@ bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket)
 {
     lock_take(&half->lock);
     bool free = half->carrier == CARRIER_FINAL || (half == &stream->tx ? !is_announced(half) : !half->consented);
-    if (stream->socket != socket)
+    if (stream->socket != socket || load_relaxed(&stream->closing))
         free = false;
-    if (free)
+    if (free) {
         half->kernel_calls++;
+        stream__hold(stream);
+    }
     lock_release(&half->lock);
     return free;
 }
@@ -84,11 +86,13 @@ void stream_leave_kernel(stream_t *stream, half_t *half, int moved)
     half->kernel_calls--;
     if (moved > 0)
         half->position += (uint32_t)moved;
-    if (half == &stream->tx && half->flow && half->kernel_calls == 0 && !is_announced(half)) {
+    if (half == &stream->tx && half->flow && half->kernel_calls == 0 && !is_announced(half) &&
+        !load_relaxed(&stream->closing)) {
         announce(half);
         stream__wake_reader(stream);
     }
     lock_release(&half->lock);
+    stream__let_go(stream);
 }
 
 void stream_forbid(stream_t *stream)
@@ -156,11 +160,16 @@ void stream__wake_local(half_t *half)
         wait_wake_own(sleeper->number);
 }
 
-void stream_arm(stream_t *stream, half_t *half, sleeper_t *sleeper, const waiter_t *waiter)
+bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sleeper, const waiter_t *waiter)
 {
     lock_take(&half->lock);
-    stream__arm_locked(half, stream__waiter_word(stream, half), sleeper, wait_number(waiter));
+    bool open = stream__gone(stream, socket) != STREAM_CANCELLED;
+    if (open) {
+        stream__hold(stream);
+        stream__arm_locked(half, stream__waiter_word(stream, half), sleeper, wait_number(waiter));
+    }
     lock_release(&half->lock);
+    return open;
 }
 
 void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper)
@@ -168,6 +177,20 @@ void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper)
     lock_take(&half->lock);
     stream__disarm_locked(half, stream__waiter_word(stream, half), sleeper);
     lock_release(&half->lock);
+    stream__let_go(stream);
+}
+
+static void kick_half(half_t *half)
+{
+    lock_take(&half->lock);
+    stream__wake_local(half);
+    lock_release(&half->lock);
+}
+
+void stream_kick(stream_t *stream)
+{
+    kick_half(&stream->tx);
+    kick_half(&stream->rx);
 }
 
 void stream__hold(stream_t *stream)
@@ -226,7 +249,9 @@ static void sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
         nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
     }
-    stream_disarm(stream, half, &sleeper);
+    lock_take(&half->lock);
+    stream__disarm_locked(half, stream__waiter_word(stream, half), &sleeper);
+    lock_release(&half->lock);
 }
 
 /* Three steps (see wait.h for why no wake-up is lost): spin unarmed, arm and look, then really sleep. */
@@ -269,12 +294,10 @@ static void close_sending(stream_t *stream, bool hard)
     tx->shut = true;
 }
 
-bool stream_has_unread(stream_t *stream)
+/* A close that throws away bytes of a ring is a reset; those of the kernel connection are the kernel's business. */
+static bool has_unread(const half_t *rx)
 {
-    half_t *rx = &stream->rx;
-    if (!stream_is_attached(stream) || rx->carrier == CARRIER_FINAL)
-        return false;
-    return load_acquire(&rx->flow->tail) != rx->position;
+    return rx->carrier == CARRIER_RING && load_acquire(&rx->flow->tail) != rx->position;
 }
 
 void stream_close(stream_t *stream, bool hard)
@@ -283,7 +306,7 @@ void stream_close(stream_t *stream, bool hard)
     lock_take(&stream->tx.lock);
     lock_take(&stream->rx.lock);
     if (stream_is_attached(stream)) {
-        close_sending(stream, hard || (stream->rx.carrier == CARRIER_RING && stream_has_unread(stream)));
+        close_sending(stream, hard || has_unread(&stream->rx));
         flow_shm_t *in = stream->rx.flow;
         store_release(&in->consumer, load_relaxed(&in->consumer) | FLOW_READER_CLOSED);
         full_fence();

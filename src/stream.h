@@ -94,8 +94,8 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
 void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory);
 bool stream_is_attached(const stream_t *stream);
 
-/* Around every kernel call that moves bytes of this stream without the stream's knowledge; enter fails (false) if the
- * direction has become user-level, in which case the caller asks the stream again. */
+/* Around every kernel call that may take or give bytes of this stream without the stream's knowledge; enter fails
+ * (false) if the direction has become user-level, in which case the caller asks the stream again. */
 bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket);
 void stream_leave_kernel(stream_t *stream, half_t *half, int moved);
 /* No ring for these directions, ever (before they have one). */
@@ -116,25 +116,26 @@ int stream_send(stream_t *stream, const transfer_t *transfer);
 /* Receive what is there, up to `count`; 0: end of stream. */
 int stream_receive(stream_t *stream, const transfer_t *transfer);
 /* Bytes that a receive would return now; STREAM_BY_KERNEL if only the kernel knows. */
-int stream_pending(stream_t *stream);
+int stream_pending(stream_t *stream, uintptr_t socket);
 int stream_shut_sending(stream_t *stream);
 void stream_shut_receiving(stream_t *stream);
-/* True if bytes would be thrown away by a close now. */
-bool stream_has_unread(stream_t *stream);
 /* Publish the end and let go of everything once no thread is inside.  `hard`: as a reset. */
 void stream_close(stream_t *stream, bool hard);
 
 /* ---- readiness ---- */
 
 /* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error. */
-int stream_readable(stream_t *stream);
-int stream_writable(stream_t *stream);
-/* Register the calling thread's waiter so that a change of that direction wakes it, and take it back. */
-void stream_arm(stream_t *stream, half_t *half, sleeper_t *sleeper, const waiter_t *waiter);
+int stream_readable(stream_t *stream, uintptr_t socket);
+int stream_writable(stream_t *stream, uintptr_t socket);
+/* Register the calling thread's waiter so that a change of that direction wakes it, and take it back.  In between the
+ * stream cannot be torn down.  False: it is closed already, or another socket's. */
+bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sleeper, const waiter_t *waiter);
 void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper);
 
 /* ---- demotion ---- */
 
+/* Wake this process's threads that sleep in the stream, to look at it again. */
+void stream_kick(stream_t *stream);
 /* Move both directions to the kernel for good.  Waits for the other side at most 2 x 250 ms, then resets.  0, or
  * STREAM_RESET; STREAM_AGAIN: the other side is gone and unread bytes stay in this process. */
 int stream_demote(stream_t *stream);

@@ -205,7 +205,13 @@ static void demote_sending(stream_t *stream)
 
 int stream_demote(stream_t *stream)
 {
-    stream__hold(stream);
+    lock_take(&stream->tx.lock);
+    bool open = !load_relaxed(&stream->closing);
+    if (open)
+        stream__hold(stream);
+    lock_release(&stream->tx.lock);
+    if (!open)
+        return 0;
     demote_sending(stream);
     int result = demote_receiving(stream);
     stream__let_go(stream);

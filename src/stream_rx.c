@@ -339,10 +339,10 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
 
 /* ---- questions ---- */
 
-int stream_pending(stream_t *stream)
+int stream_pending(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
-    transfer_t nothing = {.socket = stream->socket};
+    transfer_t nothing = {.socket = socket};
     sight_t sight;
     lock_take(&rx->lock);
     int64_t result = check_receiver(stream, &nothing);
@@ -358,10 +358,10 @@ int stream_pending(stream_t *stream)
     return (int)result;
 }
 
-int stream_readable(stream_t *stream)
+int stream_readable(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
-    transfer_t nothing = {.socket = stream->socket};
+    transfer_t nothing = {.socket = socket};
     bool again;
     lock_take(&rx->lock);
     int result = receive_step(stream, &nothing, &again);

@@ -274,7 +274,7 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
 static int send_in_turn(stream_t *stream, const transfer_t *transfer)
 {
     uint32_t done = 0;
-    int step = 0;
+    int step = transfer->count ? 0 : check_sender(stream, transfer);
     while (done < transfer->count) {
         step = send_step(stream, transfer, done);
         if (step < 0)
@@ -357,10 +357,10 @@ int stream_shut_sending(stream_t *stream)
     return 0;
 }
 
-int stream_writable(stream_t *stream)
+int stream_writable(stream_t *stream, uintptr_t socket)
 {
     half_t *tx = &stream->tx;
-    transfer_t nothing = {.socket = stream->socket};
+    transfer_t nothing = {.socket = socket};
     lock_take(&tx->lock);
     int ready = check_sender(stream, &nothing);
     if (ready == 0) {

@@ -1,0 +1,74 @@
+/* api_opt: options and ioctlsocket, with WinSock 1.1's IP option numbers. */
+#include "api.h"
+
+/* winsock.h numbers the IP options differently from ws2_32; anything else passes unchanged. */
+static int ip_option(int level, int option)
+{
+    static const uint8_t renumbered[] = {0, 1, 9, 10, 11, 12, 13, 4, 3, 14};
+    if (level != IPPROTO_IP || option < 0 || option >= (int)sizeof renumbered)
+        return option;
+    return renumbered[option];
+}
+
+int WINAPI api_getsockopt(SOCKET s, int level, int option, char *value, int *length)
+{
+    return real_getsockopt(s, level, ip_option(level, option), value, length);
+}
+
+static uint32_t first_int(const char *value, int length)
+{
+    uint32_t number = 0;
+    memcpy(&number, value, length < 4 ? (size_t)length : 4);
+    return number;
+}
+
+static void set_linger(sock_t *sock, const char *value, int length)
+{
+    uint16_t linger[2] = {0};
+    memcpy(linger, value, length < 4 ? (size_t)length : 4);
+    sock->linger_on = linger[0] != 0;
+    sock->linger_seconds = linger[1];
+}
+
+/* Settings that the user-level path has to know; the system has accepted them. */
+static void remember(sock_t *sock, int option, const char *value, int length)
+{
+    if (option == SO_RCVTIMEO)
+        sock->receive_timeout_ms = first_int(value, length);
+    else if (option == SO_SNDTIMEO)
+        sock->send_timeout_ms = first_int(value, length);
+    else if (option == SO_LINGER)
+        set_linger(sock, value, length);
+    else if (option == (int)SO_DONTLINGER)
+        sock->linger_on = first_int(value, length) == 0;
+    else if (option == SO_OOBINLINE && first_int(value, length))
+        sock_demote(sock, "SO_OOBINLINE");
+}
+
+int WINAPI api_setsockopt(SOCKET s, int level, int option, const char *value, int length)
+{
+    int result = real_setsockopt(s, level, ip_option(level, option), value, length);
+    DWORD error = GetLastError();
+    sock_t *sock = fdtab_get(s);
+    if (result == 0 && sock && level == SOL_SOCKET && value && length > 0)
+        remember(sock, option, value, length);
+    SetLastError(error);
+    return result;
+}
+
+int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
+{
+    sock_t *sock = fdtab_get(s);
+    if (!sock || !argument)
+        return real_ioctlsocket(s, command, argument);
+    if ((u_long)command == (u_long)FIONBIO)
+        return api_result(sock_set_nonblocking(sock, *argument != 0));
+    if ((u_long)command == (u_long)FIONREAD) {
+        int waiting = sock_pending(sock);
+        if (waiting >= 0) {
+            *argument = (u_long)waiting;
+            return api_result(0);
+        }
+    }
+    return real_ioctlsocket(s, command, argument);
+}

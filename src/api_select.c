@@ -1,0 +1,376 @@
+/* api_select: select over user-level and kernel sockets in any mixture, and __WSAFDIsSet.
+ *
+ * User-level sockets are asked in user space.  A set without any goes straight to the kernel.  In a mixed set the kernel
+ * sockets are looked at when nothing else is ready, and now and then when the rings are busy; for the sleep they are
+ * handed to kpoll, so that the thread sleeps on its own waiter alone. */
+#include "api.h"
+#include "kpoll.h"
+#include "wait.h"
+
+#include <stdlib.h>
+
+#define KERNEL_LOOK_RATIO 16 /* with ready user-level sockets, kernel sockets are looked at in one call of so many */
+#define FALLBACK_NAP_US 10000 /* where a kernel socket cannot be watched */
+#define INLINE_MEMBERS 72
+
+enum member_kind { READS, WRITES, EXCEPTS, KINDS };
+
+/* One socket in one of the three sets. */
+typedef struct member {
+    SOCKET s;
+    sock_t *sock; /* NULL: unknown here */
+    uint8_t kind;
+    bool by_kernel; /* in this round */
+    bool ready;
+    bool armed;
+    bool entered; /* counted as inside the kernel */
+    union {
+        sleeper_t sleeper;
+        kpoll_wait_t poll;
+    };
+} member_t;
+
+/* An fd_set of any size. */
+typedef struct wide_set {
+    u_int count;
+    SOCKET sockets[];
+} wide_set_t;
+
+typedef struct selection {
+    fd_set *sets[KINDS];
+    wide_set_t *kernel_sets[KINDS];
+    member_t *members;
+    unsigned count, kernel_members;
+    uint64_t deadline;
+    member_t inline_members[INLINE_MEMBERS];
+} selection_t;
+
+int WINAPI api___WSAFDIsSet(SOCKET s, fd_set *set)
+{
+    const wide_set_t *wide = (const void *)set;
+    for (u_int i = 0; i < wide->count; i++) {
+        if (wide->sockets[i] == s)
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- the members ---- */
+
+static unsigned set_count(const fd_set *set)
+{
+    return set ? set->fd_count : 0;
+}
+
+static bool allocate(selection_t *all)
+{
+    size_t sets = 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        sets += sizeof(wide_set_t) + (set_count(all->sets[kind]) + 1) * sizeof(SOCKET);
+    size_t members = all->count <= INLINE_MEMBERS ? 0 : all->count * sizeof(member_t);
+    uint8_t *memory = malloc(members + sets);
+    if (!memory)
+        return false;
+    all->members = members ? (member_t *)(void *)memory : all->inline_members;
+    uint8_t *at = memory + members;
+    for (int kind = 0; kind < KINDS; kind++) {
+        all->kernel_sets[kind] = (wide_set_t *)(void *)at;
+        at += sizeof(wide_set_t) + (set_count(all->sets[kind]) + 1) * sizeof(SOCKET);
+    }
+    return true;
+}
+
+static void release(selection_t *all)
+{
+    free(all->members == all->inline_members ? (void *)all->kernel_sets[0] : (void *)all->members);
+}
+
+static void fill(selection_t *all)
+{
+    member_t *member = all->members;
+    for (uint8_t kind = 0; kind < KINDS; kind++) {
+        const wide_set_t *set = (const void *)all->sets[kind];
+        for (u_int i = 0; i < set_count(all->sets[kind]); i++, member++)
+            *member = (member_t){.s = set->sockets[i], .sock = fdtab_get(set->sockets[i]), .kind = kind};
+    }
+}
+
+/* ---- asking user-level sockets ---- */
+
+/* 1, 0, or STREAM_BY_KERNEL. */
+static int ask_stream(const member_t *member)
+{
+    sock_t *sock = member->sock;
+    if (!sock)
+        return STREAM_BY_KERNEL;
+    sock_progress(sock);
+    if (sock_mode(sock) != SOCK_STREAM)
+        return STREAM_BY_KERNEL;
+    if (member->kind == READS)
+        return stream_readable(&sock->stream, member->s);
+    if (member->kind == WRITES)
+        return stream_writable(&sock->stream, member->s);
+    return stream_readable(&sock->stream, member->s) == STREAM_BY_KERNEL ? STREAM_BY_KERNEL : 0;
+}
+
+static unsigned ask_streams(selection_t *all)
+{
+    unsigned ready = 0;
+    all->kernel_members = 0;
+    for (unsigned i = 0; i < all->count; i++) {
+        member_t *member = &all->members[i];
+        int answer = ask_stream(member);
+        member->by_kernel = answer == STREAM_BY_KERNEL;
+        member->ready = answer == 1;
+        all->kernel_members += member->by_kernel;
+        ready += member->ready;
+    }
+    return ready;
+}
+
+/* ---- asking the kernel ---- */
+
+static void make_kernel_sets(selection_t *all)
+{
+    for (int kind = 0; kind < KINDS; kind++)
+        all->kernel_sets[kind]->count = 0;
+    for (unsigned i = 0; i < all->count; i++) {
+        const member_t *member = &all->members[i];
+        wide_set_t *set = all->kernel_sets[member->kind];
+        if (member->by_kernel)
+            set->sockets[set->count++] = member->s;
+    }
+}
+
+static fd_set *kernel_set(const selection_t *all, int kind)
+{
+    return all->kernel_sets[kind]->count ? (fd_set *)(void *)all->kernel_sets[kind] : NULL;
+}
+
+/* Ready kernel sockets now, without waiting; or SOCKET_ERROR. */
+static int ask_kernel(selection_t *all)
+{
+    struct timeval none = {0, 0};
+    if (!all->kernel_members)
+        return 0;
+    make_kernel_sets(all);
+    int ready = real_select(0, kernel_set(all, READS), kernel_set(all, WRITES), kernel_set(all, EXCEPTS), &none);
+    for (unsigned i = 0; ready > 0 && i < all->count; i++) {
+        member_t *member = &all->members[i];
+        if (member->by_kernel)
+            member->ready = api___WSAFDIsSet(member->s, (fd_set *)(void *)all->kernel_sets[member->kind]);
+    }
+    return ready;
+}
+
+/* A non-blocking connect shows its success in a select. */
+static void notice_connections(const wide_set_t *writable)
+{
+    for (u_int i = 0; writable && i < writable->count; i++) {
+        sock_t *sock = fdtab_get(writable->sockets[i]);
+        if (sock && sock_mode(sock) == SOCK_FRESH && load_relaxed(&sock->connecting))
+            sock_connected(sock);
+    }
+}
+
+/* While a thread sleeps in the kernel on a socket, that socket must not become user-level under it. */
+static void enter_all(selection_t *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        member_t *member = &all->members[i];
+        if (member->sock && sock_mode(member->sock) != SOCK_PLAIN && member->kind == READS)
+            member->entered = stream_enter_kernel(&member->sock->stream, &member->sock->stream.rx, member->s);
+    }
+}
+
+static void leave_all(selection_t *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        member_t *member = &all->members[i];
+        if (member->entered)
+            stream_leave_kernel(&member->sock->stream, &member->sock->stream.rx, 0);
+        member->entered = false;
+    }
+}
+
+static struct timeval *time_left(const selection_t *all, struct timeval *time)
+{
+    if (all->deadline == STREAM_NEVER)
+        return NULL;
+    uint64_t now = os_now_us(), left = all->deadline > now ? all->deadline - now : 0;
+    *time = (struct timeval){(long)(left / 1000000u), (long)(left % 1000000u)};
+    return time;
+}
+
+/* No user-level socket in the sets: the kernel does it all. */
+static int select_by_kernel(selection_t *all)
+{
+    struct timeval time;
+    enter_all(all);
+    int result = real_select(0, all->sets[READS], all->sets[WRITES], all->sets[EXCEPTS], time_left(all, &time));
+    DWORD error = GetLastError();
+    leave_all(all);
+    if (result > 0)
+        notice_connections((const void *)all->sets[WRITES]);
+    SetLastError(error);
+    return result;
+}
+
+/* ---- sleeping ---- */
+
+static half_t *half_of(const member_t *member)
+{
+    return member->kind == WRITES ? &member->sock->stream.tx : &member->sock->stream.rx;
+}
+
+/* Arms every member; false: some kernel socket cannot be watched. */
+static bool arm_all(selection_t *all, const waiter_t *waiter, bool *futex)
+{
+    bool complete = true;
+    *futex = os_futex_works();
+    for (unsigned i = 0; i < all->count; i++) {
+        member_t *member = &all->members[i];
+        if (member->by_kernel)
+            member->armed = member->sock && kpoll_begin(member->sock, (kpoll_kind_t)member->kind, &member->poll, waiter);
+        else
+            member->armed = stream_arm(&member->sock->stream, half_of(member), member->s, &member->sleeper, waiter);
+        if (!member->armed)
+            complete = false;
+        else if (!member->by_kernel && !vmmc_link_has_futex(member->sock->stream.link))
+            *futex = false;
+    }
+    return complete;
+}
+
+static void disarm_all(selection_t *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        member_t *member = &all->members[i];
+        if (member->armed && member->by_kernel)
+            kpoll_end(&member->poll);
+        else if (member->armed)
+            stream_disarm(&member->sock->stream, half_of(member), &member->sleeper);
+        member->armed = false;
+    }
+}
+
+/* True if anything has changed; kernel members are judged by their polls. */
+static bool has_news(const selection_t *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        const member_t *member = &all->members[i];
+        if (member->by_kernel ? member->armed && kpoll_fired(&member->poll) : ask_stream(member) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool look_for_news(const selection_t *all, uint32_t microseconds)
+{
+    spin_t spin;
+    spin_begin(&spin, microseconds);
+    do {
+        if (has_news(all))
+            return true;
+        spin.rounds |= 15; /* one look is dear here: let every one count as a block */
+    } while (spin_goes_on(&spin));
+    return false;
+}
+
+static void sleep_armed(selection_t *all)
+{
+    waiter_t *waiter = wait_mine();
+    uint64_t nap = 1000, now = os_now_us();
+    bool futex, complete = arm_all(all, waiter, &futex);
+    while (!look_for_news(all, WAIT_LOOK_US) && now < all->deadline) {
+        uint64_t limit = !complete && nap > FALLBACK_NAP_US ? FALLBACK_NAP_US : nap;
+        wait_sleep(waiter, futex, all->deadline - now < limit ? all->deadline - now : limit);
+        nap = nap < 250000 ? nap * 4 : 1000000;
+        now = os_now_us();
+        if (!complete)
+            break;
+    }
+    disarm_all(all);
+}
+
+/* ---- the call ---- */
+
+static uint64_t deadline_of(const struct timeval *timeout)
+{
+    if (!timeout)
+        return STREAM_NEVER;
+    if (timeout->tv_sec < 0 || timeout->tv_usec < 0)
+        return 0;
+    return os_now_us() + (uint64_t)timeout->tv_sec * 1000000u + (uint64_t)timeout->tv_usec;
+}
+
+/* Writes the ready sockets back, compacted in their order, each once per set. */
+static int report(selection_t *all)
+{
+    int total = 0;
+    for (uint8_t kind = 0; kind < KINDS; kind++) {
+        wide_set_t *set = (void *)all->sets[kind];
+        if (set)
+            set->count = 0;
+    }
+    for (unsigned i = 0; i < all->count; i++) {
+        const member_t *member = &all->members[i];
+        wide_set_t *set = (void *)all->sets[member->kind];
+        if (member->ready && !api___WSAFDIsSet(member->s, (fd_set *)(void *)set)) {
+            set->sockets[set->count++] = member->s;
+            total++;
+        }
+    }
+    notice_connections((const void *)all->sets[WRITES]);
+    SetLastError(0);
+    return total;
+}
+
+/* One round: a result, or -2 to go round again after the sleep it took. */
+static int select_round(selection_t *all, uint32_t *learnt_spin)
+{
+    static word_t calls;
+    unsigned ready = ask_streams(all);
+    if (all->kernel_members == all->count)
+        return select_by_kernel(all);
+    if (ready) {
+        if (all->kernel_members && (word_add(&calls, 1) % KERNEL_LOOK_RATIO == 0 || all->deadline == 0))
+            ask_kernel(all);
+        return report(all);
+    }
+    uint64_t now = os_now_us();
+    if (now < all->deadline && look_for_news(all, spin_budget_us(learnt_spin))) {
+        spin_learn(learnt_spin, true);
+        return -2;
+    }
+    int found = ask_kernel(all);
+    if (found)
+        return found < 0 ? SOCKET_ERROR : report(all);
+    if (now >= all->deadline)
+        return report(all);
+    spin_learn(learnt_spin, false);
+    sleep_armed(all);
+    return -2;
+}
+
+int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *excepts, const PTIMEVAL timeout)
+{
+    static uint32_t learnt_spin; /* a hint shared by all threads; a torn value would do no harm */
+    selection_t all;
+    all.sets[READS] = reads;
+    all.sets[WRITES] = writes;
+    all.sets[EXCEPTS] = excepts;
+    all.count = set_count(reads) + set_count(writes) + set_count(excepts);
+    if (all.count == 0 || !allocate(&all))
+        return real_select(ignored, reads, writes, excepts, timeout);
+    fill(&all);
+    all.deadline = deadline_of(timeout);
+    int result;
+    do {
+        result = select_round(&all, &learnt_spin);
+    } while (result == -2);
+    DWORD error = GetLastError();
+    release(&all);
+    SetLastError(error);
+    return result;
+}

@@ -1,0 +1,103 @@
+/* api_socket: the life of a socket: made, named, connected, shut down, closed. */
+#include "api.h"
+#include "init.h"
+
+int WINAPI api_WSAStartup(WORD version, WSADATA *data)
+{
+    init_config();
+    return real_WSAStartup(version, data);
+}
+
+static void close_entry(sock_t *sock, void *context)
+{
+    (void)context;
+    sock_close(sock->handle);
+}
+
+/* Only the last of nested calls closes the process's sockets; which one that was shows afterwards. */
+int WINAPI api_WSACleanup(void)
+{
+    int result = real_WSACleanup();
+    DWORD error = GetLastError();
+    SOCKET probe = result == 0 ? real_socket(AF_INET, SOCK_DGRAM, 0) : 0;
+    if (result == 0 && probe == INVALID_SOCKET && GetLastError() == WSANOTINITIALISED)
+        fdtab_each(close_entry, NULL);
+    else if (result == 0 && probe != INVALID_SOCKET)
+        real_closesocket(probe);
+    SetLastError(error);
+    return result;
+}
+
+/* A type of 0 means "the family's default", which for the Internet is a stream. */
+SOCKET WINAPI api_socket(int family, int type, int protocol)
+{
+    SOCKET s = real_socket(family, type, protocol);
+    DWORD error = GetLastError();
+    if (s != INVALID_SOCKET)
+        sock_open(s, type == SOCK_STREAM || type == 0);
+    SetLastError(error);
+    return s;
+}
+
+int WINAPI api_bind(SOCKET s, const struct sockaddr *name, int length)
+{
+    return real_bind(s, name, length);
+}
+
+int WINAPI api_listen(SOCKET s, int backlog)
+{
+    return real_listen(s, backlog);
+}
+
+int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)
+{
+    int result = real_connect(s, name, length);
+    DWORD error = GetLastError();
+    sock_t *sock = fdtab_get(s);
+    if (sock && result == 0)
+        sock_connected(sock);
+    else if (sock && (error == WSAEWOULDBLOCK || error == WSAEISCONN))
+        store_release(&sock->connecting, 1);
+    SetLastError(error);
+    return result;
+}
+
+SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
+{
+    SOCKET accepted = real_accept(s, name, length);
+    DWORD error = GetLastError();
+    if (accepted != INVALID_SOCKET) {
+        sock_t *sock = sock_accepted(accepted, fdtab_get(s));
+        if (sock)
+            sock_connected(sock);
+    }
+    SetLastError(error);
+    return accepted;
+}
+
+int WINAPI api_getsockname(SOCKET s, struct sockaddr *name, int *length)
+{
+    return real_getsockname(s, name, length);
+}
+
+int WINAPI api_getpeername(SOCKET s, struct sockaddr *name, int *length)
+{
+    return real_getpeername(s, name, length);
+}
+
+int WINAPI api_shutdown(SOCKET s, int how)
+{
+    sock_t *sock = fdtab_get(s);
+    if (!sock || how < 0 || how > 2 || sock_shutdown(sock, how) == -WSAEOPNOTSUPP)
+        return real_shutdown(s, how);
+    SetLastError(0);
+    return 0;
+}
+
+/* The end is published before the kernel's handle goes: whoever sees the kernel connection end finds it there. */
+int WINAPI api_closesocket(SOCKET s)
+{
+    if (fdtab_get(s))
+        sock_close(s);
+    return real_closesocket(s);
+}

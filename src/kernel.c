@@ -1,0 +1,155 @@
+/* kernel: see kernel.h. */
+#include "kernel.h"
+
+#include "os.h"
+#include "wsaerr.h"
+
+#include <forward.h>
+#include <wsock32_real.h>
+
+#define AF_INET6_WINDOWS 23
+#define SIO_ADDRESS_LIST_QUERY_CODE 0x48000016u
+
+/* ---- moving bytes ---- */
+
+static int result_of(int moved)
+{
+    if (moved >= 0)
+        return moved;
+    return GetLastError() == WSAEWOULDBLOCK ? STREAM_AGAIN : STREAM_RESET;
+}
+
+static int kernel_send(uintptr_t socket, const void *bytes, uint32_t count)
+{
+    return result_of(real_send(socket, bytes, count > INT32_MAX ? INT32_MAX : (int)count, 0));
+}
+
+static int kernel_receive(uintptr_t socket, void *bytes, uint32_t count)
+{
+    return result_of(real_recv(socket, bytes, (int)count, 0));
+}
+
+static int kernel_peek(uintptr_t socket, void *bytes, uint32_t count)
+{
+    return result_of(real_recv(socket, bytes, (int)count, MSG_PEEK));
+}
+
+static void kernel_wait(uintptr_t socket, bool writable, unsigned ms)
+{
+    kernel_wait_until(socket, writable, os_now_us() + ms * 1000u);
+}
+
+static void kernel_shut(uintptr_t socket)
+{
+    real_shutdown(socket, 1);
+}
+
+const kernel_calls_t kernel_socket_calls = {kernel_send, kernel_receive, kernel_peek, kernel_wait, kernel_shut};
+
+int kernel_set_nonblocking(uintptr_t socket, bool on)
+{
+    u_long value = on;
+    return real_ioctlsocket(socket, (long)FIONBIO, &value) == 0 ? 0 : wsaerr_from_system();
+}
+
+int kernel_wait_until(uintptr_t socket, bool writable, uint64_t deadline)
+{
+    fd_set set = {.fd_count = 1, .fd_array = {socket}};
+    struct timeval time, *timeout = NULL;
+    if (deadline != STREAM_NEVER) {
+        uint64_t now = os_now_us(), left = deadline > now ? deadline - now : 0;
+        if (left > 3600000000u)
+            left = 3600000000u;
+        time = (struct timeval){(long)(left / 1000000u), (long)(left % 1000000u)};
+        timeout = &time;
+    }
+    int ready = real_select(1, writable ? NULL : &set, writable ? &set : NULL, NULL, timeout);
+    if (ready < 0)
+        return wsaerr_from_system();
+    return ready ? 0 : -WSAETIMEDOUT;
+}
+
+/* ---- names ---- */
+
+typedef union any_address {
+    struct sockaddr header;
+    struct sockaddr_in v4;
+    struct {
+        u_short family, port;
+        u_long flow;
+        uint8_t address[16];
+        u_long scope;
+    } v6;
+} any_address_t;
+
+static bool to_endpoint(const any_address_t *from, endpoint_t *to)
+{
+    memset(to, 0, sizeof *to);
+    if (from->header.sa_family == AF_INET) {
+        to->address[10] = to->address[11] = 0xff;
+        memcpy(to->address + 12, &from->v4.sin_addr, 4);
+        to->port = (uint16_t)(from->v4.sin_port >> 8 | from->v4.sin_port << 8);
+        return true;
+    }
+    if (from->header.sa_family != AF_INET6_WINDOWS)
+        return false;
+    memcpy(to->address, from->v6.address, 16);
+    to->port = (uint16_t)(from->v6.port >> 8 | from->v6.port << 8);
+    return true;
+}
+
+bool kernel_names(uintptr_t socket, endpoint_t *self, endpoint_t *peer)
+{
+    any_address_t name;
+    int size = sizeof name;
+    if (real_getpeername(socket, &name.header, &size) != 0 || !to_endpoint(&name, peer))
+        return false;
+    size = sizeof name;
+    return real_getsockname(socket, &name.header, &size) == 0 && to_endpoint(&name, self);
+}
+
+bool kernel_still_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer)
+{
+    endpoint_t self_now, peer_now;
+    return kernel_names(socket, &self_now, &peer_now) && memcmp(self, &self_now, sizeof *self) == 0 &&
+           memcmp(peer, &peer_now, sizeof *peer) == 0;
+}
+
+static bool is_loopback(const endpoint_t *end)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}, v6_loopback[16] = {[15] = 1};
+    return (memcmp(end->address, mapped, 12) == 0 && end->address[12] == 127) ||
+           memcmp(end->address, v6_loopback, 16) == 0;
+}
+
+/* Is that address one of the host's own?  Asked only for connections between two different ones. */
+static bool is_own_address(uintptr_t socket, const endpoint_t *end)
+{
+    struct {
+        int count;
+        struct {
+            struct sockaddr *address;
+            int size;
+        } list[64];
+    } found;
+    DWORD bytes = 0;
+    int(WINAPI * ioctl)(SOCKET, DWORD, void *, DWORD, void *, DWORD, DWORD *, void *, void *) =
+        forward_symbol(FORWARD_WS2_32, "WSAIoctl");
+    if (!ioctl || ioctl(socket, SIO_ADDRESS_LIST_QUERY_CODE, NULL, 0, &found, sizeof found, &bytes, NULL, NULL) != 0)
+        return false;
+    for (int i = 0; i < found.count && i < 64; i++) {
+        endpoint_t own;
+        if (to_endpoint((any_address_t *)(void *)found.list[i].address, &own) &&
+            memcmp(own.address, end->address, sizeof own.address) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer)
+{
+    bool same = memcmp(self->address, peer->address, sizeof self->address) == 0;
+    if (same)
+        return self->port != peer->port; /* a connection to itself has only one end */
+    return (is_loopback(self) && is_loopback(peer)) || is_own_address(socket, peer);
+}

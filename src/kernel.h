@@ -1,0 +1,20 @@
+/* kernel: the system's sockets as the layers below see them: non-blocking transfers, waits, names. */
+#ifndef VMMC_KERNEL_H
+#define VMMC_KERNEL_H
+
+#include "shm_layout.h"
+#include "stream.h"
+
+extern const kernel_calls_t kernel_socket_calls;
+
+/* The two names of a connected socket; false if it is not connected. */
+bool kernel_names(uintptr_t socket, endpoint_t *self, endpoint_t *peer);
+bool kernel_still_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);
+/* True if both ends are on this host. */
+bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);
+/* 0 or a negative WSA code. */
+int kernel_set_nonblocking(uintptr_t socket, bool on);
+/* Sleep until the socket is ready or `deadline` (os_now_us) has passed; 0, -WSAETIMEDOUT or what the system says. */
+int kernel_wait_until(uintptr_t socket, bool writable, uint64_t deadline);
+
+#endif

@@ -1,0 +1,189 @@
+/* kpoll: see kpoll.h. */
+#include "kpoll.h"
+
+#include "lock.h"
+#include "log.h"
+#include "nt.h"
+
+#include <stdlib.h>
+
+#define IOCTL_AFD_POLL_CODE 0x00012024u
+#define STATUS_PENDING_CODE ((NTSTATUS)0x103)
+
+enum afd_event {
+    AFD_RECEIVE = 0x1,
+    AFD_RECEIVE_EXPEDITED = 0x2,
+    AFD_SEND = 0x4,
+    AFD_DISCONNECT = 0x8,
+    AFD_ABORT = 0x10,
+    AFD_LOCAL_CLOSE = 0x20,
+    AFD_ACCEPT = 0x80,
+    AFD_CONNECT_FAIL = 0x100
+};
+
+/* What the driver takes and gives back; its layout is the system's. */
+typedef struct afd_poll {
+    LARGE_INTEGER timeout;
+    ULONG count;
+    ULONG exclusive;
+    HANDLE socket;
+    ULONG events;
+    NTSTATUS status;
+} afd_poll_t;
+
+/* One armed poll.  It belongs to its socket until that is forgotten, and to the list until the system has let go. */
+typedef struct kpoll_op {
+    struct kpoll_op *next;
+    bool pending, orphan;
+    word_t fired;
+    kpoll_wait_t *waits;
+    afd_poll_t poll;
+    IO_STATUS_BLOCK io;
+} kpoll_op_t;
+
+static struct {
+    vmmc_lock_t lock;
+    HANDLE device, event;
+    kpoll_op_t *pending;
+} kpoll;
+
+static HANDLE open_device(void)
+{
+    static wchar_t name[] = L"\\Device\\Afd\\Vmmc";
+    UNICODE_STRING path = {sizeof name - sizeof *name, sizeof name, name};
+    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &path};
+    IO_STATUS_BLOCK io;
+    HANDLE device;
+    const nt_calls_t *nt = nt_calls();
+    if (!nt->create_file || !nt->device_io_control_file)
+        return NULL;
+    NTSTATUS status = nt->create_file(&device, SYNCHRONIZE, &attributes, &io, NULL, 0,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0, NULL, 0);
+    return status < 0 ? NULL : device;
+}
+
+bool kpoll_start(void)
+{
+    kpoll.event = CreateEventA(NULL, FALSE, FALSE, NULL);
+    kpoll.device = open_device();
+    if (!kpoll.device)
+        log_info("the socket driver cannot be polled; mixed selects look at kernel sockets from time to time");
+    return kpoll.event != NULL;
+}
+
+void *kpoll_event(void)
+{
+    return kpoll.event;
+}
+
+static ULONG events_of(kpoll_kind_t kind)
+{
+    static const ULONG events[] = {
+        [KPOLL_READ] = AFD_RECEIVE | AFD_DISCONNECT | AFD_ABORT | AFD_ACCEPT | AFD_LOCAL_CLOSE,
+        [KPOLL_WRITE] = AFD_SEND | AFD_ABORT | AFD_LOCAL_CLOSE,
+        [KPOLL_EXCEPT] = AFD_RECEIVE_EXPEDITED | AFD_CONNECT_FAIL | AFD_LOCAL_CLOSE,
+    };
+    return events[kind];
+}
+
+/* Called with the lock held.  A poll that completes at once has fired. */
+static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
+{
+    op->poll = (afd_poll_t){.timeout.QuadPart = INT64_MAX, .count = 1, .socket = (HANDLE)socket,
+                            .events = events_of(kind)};
+    op->io.Status = STATUS_PENDING_CODE;
+    store_relaxed(&op->fired, 0);
+    NTSTATUS status = nt_calls()->device_io_control_file(kpoll.device, kpoll.event, NULL, op, &op->io,
+                                                         IOCTL_AFD_POLL_CODE, &op->poll, sizeof op->poll, &op->poll,
+                                                         sizeof op->poll);
+    if (status != STATUS_PENDING_CODE) {
+        store_release(&op->fired, 1);
+        return status >= 0;
+    }
+    op->pending = true;
+    op->next = kpoll.pending;
+    kpoll.pending = op;
+    return true;
+}
+
+bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
+{
+    bool watched = false;
+    lock_take(&kpoll.lock);
+    kpoll_op_t *op = sock->kpoll[kind];
+    if (!op && kpoll.device)
+        op = sock->kpoll[kind] = calloc(1, sizeof *op);
+    if (op && (op->pending || arm(op, sock->handle, kind))) {
+        wait->op = op;
+        wait->number = wait_number(waiter);
+        wait->next = op->waits;
+        op->waits = wait;
+        watched = true;
+    }
+    lock_release(&kpoll.lock);
+    return watched;
+}
+
+bool kpoll_fired(const kpoll_wait_t *wait)
+{
+    return load_acquire(&wait->op->fired) != 0;
+}
+
+static void free_if_done(kpoll_op_t *op)
+{
+    if (op->orphan && !op->pending && !op->waits)
+        free(op);
+}
+
+void kpoll_end(kpoll_wait_t *wait)
+{
+    lock_take(&kpoll.lock);
+    kpoll_wait_t **at = &wait->op->waits;
+    while (*at != wait)
+        at = &(*at)->next;
+    *at = wait->next;
+    free_if_done(wait->op);
+    lock_release(&kpoll.lock);
+}
+
+static void fire(kpoll_op_t *op)
+{
+    op->pending = false;
+    store_release(&op->fired, 1);
+    for (const kpoll_wait_t *wait = op->waits; wait; wait = wait->next)
+        wait_wake_own(wait->number);
+    free_if_done(op);
+}
+
+void kpoll_collect(void)
+{
+    lock_take(&kpoll.lock);
+    kpoll_op_t **at = &kpoll.pending;
+    while (*at) {
+        kpoll_op_t *op = *at;
+        if (*(volatile NTSTATUS *)&op->io.Status == STATUS_PENDING_CODE) {
+            at = &op->next;
+        } else {
+            *at = op->next;
+            fire(op);
+        }
+    }
+    lock_release(&kpoll.lock);
+}
+
+void kpoll_forget(sock_t *sock)
+{
+    lock_take(&kpoll.lock);
+    for (int kind = 0; kind < 3; kind++) {
+        kpoll_op_t *op = sock->kpoll[kind];
+        sock->kpoll[kind] = NULL;
+        if (!op)
+            continue;
+        op->orphan = true;
+        IO_STATUS_BLOCK ignored;
+        if (op->pending && nt_calls()->cancel_io_file_ex)
+            nt_calls()->cancel_io_file_ex(kpoll.device, &op->io, &ignored);
+        free_if_done(op);
+    }
+    lock_release(&kpoll.lock);
+}

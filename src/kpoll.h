@@ -1,0 +1,33 @@
+/* kpoll: readiness of kernel sockets, for threads that sleep on user-level streams at the same time.
+ *
+ * A one-shot poll of the system's socket driver (AFD) is armed per socket and kind, and stays armed from one select to
+ * the next, so a listener that nobody connects to costs nothing while the streams beside it are busy.  When a poll
+ * fires, the watcher wakes the threads that wait for it; what is really ready, a kernel select then says. */
+#ifndef VMMC_KPOLL_H
+#define VMMC_KPOLL_H
+
+#include "sock.h"
+
+typedef enum kpoll_kind { KPOLL_READ, KPOLL_WRITE, KPOLL_EXCEPT } kpoll_kind_t;
+
+/* One thread waiting for one kind of readiness of one socket; lives on that thread's stack. */
+typedef struct kpoll_wait {
+    struct kpoll_wait *next;
+    struct kpoll_op *op;
+    uint32_t number;
+} kpoll_wait_t;
+
+bool kpoll_start(void);
+/* The handle that is signalled when a poll may have fired. */
+void *kpoll_event(void);
+/* Wake whoever waits for polls that have fired; the watcher calls it. */
+void kpoll_collect(void);
+/* Have `waiter` woken when the socket is ready in that way.  False: it cannot be watched; look from time to time. */
+bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter);
+void kpoll_end(kpoll_wait_t *wait);
+/* True if a poll that this thread waits for has fired. */
+bool kpoll_fired(const kpoll_wait_t *wait);
+/* The socket is being closed. */
+void kpoll_forget(sock_t *sock);
+
+#endif

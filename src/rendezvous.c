@@ -1,0 +1,298 @@
+/* rendezvous: see rendezvous.h. */
+#include "rendezvous.h"
+
+#include "log.h"
+#include "os.h"
+
+#include <stdio.h>
+
+#define STATE_OF(word) ((word) & 0xffu)
+#define TAG_OF(word) ((word) & ~0xffu)
+#define NEXT_TAG(word) (TAG_OF(word) + 0x100u)
+
+static rendezvous_table_shm_t *table;
+
+int rendezvous_start(void)
+{
+    static os_section_t section;
+    char tag[40], name[80];
+    os_user_tag(tag);
+    snprintf(name, sizeof name, "vmmc-rendezvous-%u-%s", SHM_VERSION, tag);
+    int error = os_section_share(&section, name, sizeof(rendezvous_table_shm_t));
+    if (error)
+        return error;
+    rendezvous_table_shm_t *found = section.base;
+    word_replace(&found->version, 0, RENDEZVOUS_MAGIC);
+    if (load_acquire(&found->version) != RENDEZVOUS_MAGIC) {
+        os_section_close(&section);
+        return VMMC_EPROTO;
+    }
+    table = found;
+    return 0;
+}
+
+/* ---- records ---- */
+
+static bool same_end(const endpoint_t *a, const endpoint_t *b)
+{
+    return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
+}
+
+static uint32_t hash_end(const endpoint_t *end)
+{
+    uint32_t hash = 2166136261u ^ end->port;
+    for (unsigned i = 0; i < sizeof end->address; i++)
+        hash = (hash ^ end->address[i]) * 16777619u;
+    return hash;
+}
+
+/* The same for both ends. */
+static uint32_t home_of(const meeting_t *meeting)
+{
+    uint32_t hash = hash_end(&meeting->self) + hash_end(&meeting->peer);
+    return (hash ^ (hash >> 15)) % RENDEZVOUS_RECORDS;
+}
+
+static rendezvous_shm_t *probe(const meeting_t *meeting, unsigned step, uint32_t *index)
+{
+    *index = (home_of(meeting) + step) % RENDEZVOUS_RECORDS;
+    return &table->records[*index];
+}
+
+static bool change(rendezvous_shm_t *record, uint32_t tag, uint32_t from, uint32_t to)
+{
+    return word_replace(&record->state, tag | from, tag | to);
+}
+
+static bool process_is_gone(const vmmc_identity_t *identity)
+{
+    os_process_id_t id = {identity->pid, identity->start_low, identity->start_high};
+    uintptr_t watch = os_process_watch(&id);
+    if (watch)
+        os_process_unwatch(watch);
+    return watch == 0;
+}
+
+/* A record nobody will finish: its processes are dead, or one is and the other has given up.  A record that is being
+ * filled still shows its previous poster, so it is left alone: a crash within that microsecond costs one record. */
+static bool is_abandoned(const rendezvous_shm_t *record, uint32_t state)
+{
+    vmmc_identity_t poster = record->poster, claimer = record->claimer;
+    if (state == RENDEZVOUS_FILLING)
+        return false;
+    if (state == RENDEZVOUS_POSTED)
+        return process_is_gone(&poster);
+    return process_is_gone(&claimer) && (state == RENDEZVOUS_WITHDRAWN || process_is_gone(&poster));
+}
+
+/* ---- claiming ---- */
+
+/* Fills in the claimer's part of a record that is CLAIMING by us. */
+static int make_offer(meeting_t *meeting, rendezvous_shm_t *record)
+{
+    vmmc_identity_t poster = record->poster;
+    vmmc_ticket_t ticket;
+    int error = vmmc_link_open(&poster, &meeting->link, &ticket);
+    if (error)
+        return error;
+    error = vmmc_mailbox_take(meeting->link, &meeting->mailbox, &meeting->memory);
+    if (error) {
+        vmmc_link_release(meeting->link);
+        return error;
+    }
+    record->claimer = *vmmc_self();
+    record->ticket = ticket;
+    record->mailbox = meeting->mailbox;
+    return 0;
+}
+
+static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
+{
+    rendezvous_shm_t *record = &table->records[index];
+    if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer)) {
+        meeting->state = MEETING_FAILED;
+        return true;
+    }
+    if (!change(record, tag, RENDEZVOUS_POSTED, RENDEZVOUS_CLAIMING))
+        return false;
+    meeting->record = index;
+    meeting->tag = tag;
+    if (make_offer(meeting, record) != 0) {
+        change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_WITHDRAWN);
+        word_replace(&record->state, tag | RENDEZVOUS_WITHDRAWN, NEXT_TAG(tag) | RENDEZVOUS_FREE);
+        meeting->state = MEETING_FAILED;
+        return true;
+    }
+    change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_CLAIMED);
+    meeting->state = MEETING_CLAIMED;
+    return true;
+}
+
+/* The other end's record, if it has posted one. */
+static bool find_posted(const meeting_t *meeting, uint32_t *index, uint32_t *tag)
+{
+    for (unsigned step = 0; step < RENDEZVOUS_PROBES; step++) {
+        rendezvous_shm_t *record = probe(meeting, step, index);
+        uint32_t word = load_acquire(&record->state);
+        if (STATE_OF(word) != RENDEZVOUS_POSTED || !same_end(&record->poster_end, &meeting->peer) ||
+            !same_end(&record->claimer_end, &meeting->self))
+            continue;
+        *tag = TAG_OF(word);
+        return true;
+    }
+    return false;
+}
+
+/* ---- posting ---- */
+
+static rendezvous_shm_t *take_free_record(meeting_t *meeting)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (unsigned step = 0; step < RENDEZVOUS_PROBES; step++) {
+            rendezvous_shm_t *record = probe(meeting, step, &meeting->record);
+            uint32_t word = load_acquire(&record->state), state = STATE_OF(word);
+            if (state != RENDEZVOUS_FREE && (pass == 0 || !is_abandoned(record, state)))
+                continue;
+            if (word_replace(&record->state, word, NEXT_TAG(word) | RENDEZVOUS_FILLING)) {
+                meeting->tag = NEXT_TAG(word);
+                return record;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void post(meeting_t *meeting)
+{
+    rendezvous_shm_t *record = take_free_record(meeting);
+    if (!record) {
+        log_error("the rendezvous table is full; connections stay on the kernel");
+        meeting->state = MEETING_FAILED;
+        return;
+    }
+    record->poster = *vmmc_self();
+    record->poster_end = meeting->self;
+    record->claimer_end = meeting->peer;
+    change(record, meeting->tag, RENDEZVOUS_FILLING, RENDEZVOUS_POSTED);
+    meeting->state = MEETING_POSTED;
+}
+
+static bool take_back(meeting_t *meeting)
+{
+    rendezvous_shm_t *record = &table->records[meeting->record];
+    return word_replace(&record->state, meeting->tag | RENDEZVOUS_POSTED, NEXT_TAG(meeting->tag) | RENDEZVOUS_FREE);
+}
+
+/* Both ends may post at the same moment.  Each looks again after posting, so at least one sees the other; it takes its
+ * own record back and claims.  If both do that at once, both find nothing and both try again. */
+void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self, const endpoint_t *peer,
+                   still_connected_t still_connected)
+{
+    uint32_t index, tag;
+    memset(meeting, 0, sizeof *meeting);
+    meeting->socket = socket;
+    meeting->self = *self;
+    meeting->peer = *peer;
+    meeting->still_connected = still_connected;
+    meeting->state = MEETING_FAILED;
+    for (unsigned attempt = 0; table && attempt < 8; attempt++) {
+        if (find_posted(meeting, &index, &tag) && claim(meeting, index, tag))
+            return;
+        post(meeting);
+        if (meeting->state != MEETING_POSTED || !find_posted(meeting, &index, &tag) || !take_back(meeting))
+            return;
+        meeting->state = MEETING_FAILED;
+        os_yield(attempt);
+    }
+}
+
+/* ---- the rest of the handshake ---- */
+
+static bool join(meeting_t *meeting, const rendezvous_shm_t *record)
+{
+    vmmc_identity_t claimer = record->claimer;
+    vmmc_ticket_t ticket = record->ticket;
+    meeting->mailbox = record->mailbox;
+    if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer))
+        return false;
+    if (vmmc_link_join(&claimer, &ticket, &meeting->link) != 0)
+        return false;
+    if (vmmc_mailbox_find(meeting->link, meeting->mailbox, &meeting->memory) == 0)
+        return true;
+    vmmc_link_release(meeting->link);
+    return false;
+}
+
+static meeting_state_t confirm(meeting_t *meeting, rendezvous_shm_t *record)
+{
+    if (!join(meeting, record)) {
+        change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_WITHDRAWN);
+        return MEETING_FAILED;
+    }
+    if (change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_CONFIRMED))
+        return MEETING_MADE;
+    vmmc_mailbox_leave(meeting->link, meeting->mailbox); /* the claimer has given up meanwhile */
+    vmmc_link_release(meeting->link);
+    return MEETING_FAILED;
+}
+
+static void free_record(const meeting_t *meeting, rendezvous_shm_t *record, uint32_t from)
+{
+    word_replace(&record->state, meeting->tag | from, NEXT_TAG(meeting->tag) | RENDEZVOUS_FREE);
+}
+
+static void drop_claim(meeting_t *meeting)
+{
+    vmmc_mailbox_cancel(meeting->link, meeting->mailbox);
+    vmmc_link_release(meeting->link);
+}
+
+meeting_state_t meeting_poll(meeting_t *meeting)
+{
+    if (meeting->state != MEETING_POSTED && meeting->state != MEETING_CLAIMED)
+        return meeting->state;
+    rendezvous_shm_t *record = &table->records[meeting->record];
+    uint32_t word = load_acquire(&record->state);
+    if (meeting->state == MEETING_POSTED) {
+        if (TAG_OF(word) != meeting->tag)
+            meeting->state = MEETING_FAILED;
+        else if (STATE_OF(word) == RENDEZVOUS_CLAIMED)
+            meeting->state = confirm(meeting, record);
+    } else if (word == (meeting->tag | RENDEZVOUS_CONFIRMED)) {
+        free_record(meeting, record, RENDEZVOUS_CONFIRMED);
+        meeting->state = MEETING_MADE;
+    } else if (word != (meeting->tag | RENDEZVOUS_CLAIMED)) {
+        free_record(meeting, record, RENDEZVOUS_WITHDRAWN);
+        drop_claim(meeting);
+        meeting->state = MEETING_FAILED;
+    }
+    return meeting->state;
+}
+
+static void cancel_post(meeting_t *meeting)
+{
+    rendezvous_shm_t *record = &table->records[meeting->record];
+    for (unsigned attempt = 0; attempt < 64 && !take_back(meeting); attempt++) {
+        if (change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_WITHDRAWN) ||
+            load_acquire(&record->state) != (meeting->tag | RENDEZVOUS_CLAIMING))
+            break;
+        os_yield(attempt); /* the other end is in the middle of claiming */
+    }
+    meeting->state = MEETING_FAILED;
+}
+
+meeting_state_t meeting_cancel(meeting_t *meeting)
+{
+    if (meeting->state == MEETING_POSTED) {
+        cancel_post(meeting);
+    } else if (meeting->state == MEETING_CLAIMED) {
+        rendezvous_shm_t *record = &table->records[meeting->record];
+        if (word_replace(&record->state, meeting->tag | RENDEZVOUS_CLAIMED, NEXT_TAG(meeting->tag) | RENDEZVOUS_FREE)) {
+            drop_claim(meeting);
+            meeting->state = MEETING_FAILED;
+        } else {
+            meeting_poll(meeting);
+        }
+    }
+    return meeting->state;
+}

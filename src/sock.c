@@ -1,0 +1,311 @@
+/* sock: see sock.h. */
+#include "sock.h"
+
+#include "fdtab.h"
+#include "init.h"
+#include "kernel.h"
+#include "kpoll.h"
+#include "log.h"
+#include "watcher.h"
+#include "wsaerr.h"
+
+#include <wsock32_real.h>
+
+/* ---- coming and going ---- */
+
+void sock_reset(sock_t *sock, uintptr_t handle)
+{
+    const config_t *config = init_config();
+    stream_init(&sock->stream, &kernel_socket_calls, handle, config->ring_bytes, config->ring_max_bytes);
+    lock_take(&sock->lock);
+    sock->handle = handle;
+    memset(&sock->meeting, 0, sizeof sock->meeting);
+    store_relaxed(&sock->nonblocking, 0);
+    store_relaxed(&sock->kernel_nonblocking, 0);
+    store_relaxed(&sock->connecting, 0);
+    sock->receive_timeout_ms = sock->send_timeout_ms = 0;
+    sock->linger_on = sock->linger_seconds = 0;
+    memset(sock->kpoll, 0, sizeof sock->kpoll);
+    store_release(&sock->mode, SOCK_PLAIN);
+    lock_release(&sock->lock);
+}
+
+/* MEETING -> STREAM; called with sock->lock held. */
+static void attach(sock_t *sock)
+{
+    meeting_t *meeting = &sock->meeting;
+    kernel_set_nonblocking(sock->handle, true);
+    store_release(&sock->kernel_nonblocking, 1);
+    stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
+    store_release(&sock->mode, SOCK_STREAM);
+    watcher_look_at_links();
+    log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
+             meeting->peer.port, (unsigned long)vmmc_link_peer(meeting->link)->pid);
+}
+
+static void stay_on_kernel(sock_t *sock, const char *why)
+{
+    store_release(&sock->mode, SOCK_PLAIN);
+    log_info("socket %lu: stays on the kernel: %s", (unsigned long)sock->handle, why);
+}
+
+static void retire(sock_t *sock)
+{
+    lock_take(&sock->lock);
+    if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
+        attach(sock);
+    store_release(&sock->mode, SOCK_PLAIN);
+    kpoll_forget(sock);
+    stream_close(&sock->stream, sock->linger_on && sock->linger_seconds == 0);
+    lock_release(&sock->lock);
+}
+
+sock_t *sock_open(uintptr_t handle, bool may_stream)
+{
+    sock_t *stale, *sock = fdtab_create(handle, &stale);
+    if (stale)
+        retire(stale);
+    if (sock && may_stream)
+        store_release(&sock->mode, SOCK_FRESH);
+    return sock;
+}
+
+sock_t *sock_accepted(uintptr_t handle, const sock_t *listener)
+{
+    sock_t *sock = sock_open(handle, !listener || sock_mode(listener) == SOCK_FRESH);
+    if (!sock || !listener)
+        return sock;
+    store_relaxed(&sock->nonblocking, load_relaxed(&listener->nonblocking));
+    store_relaxed(&sock->kernel_nonblocking, load_relaxed(&listener->nonblocking));
+    sock->receive_timeout_ms = listener->receive_timeout_ms;
+    sock->send_timeout_ms = listener->send_timeout_ms;
+    sock->linger_on = listener->linger_on;
+    sock->linger_seconds = listener->linger_seconds;
+    return sock;
+}
+
+void sock_close(uintptr_t handle)
+{
+    sock_t *sock = fdtab_remove(handle);
+    if (sock)
+        retire(sock);
+}
+
+/* ---- meeting the other end ---- */
+
+/* NULL if the connection may become user-level, else the reason why not. */
+static const char *obstacle(const sock_t *sock, const endpoint_t *self, const endpoint_t *peer)
+{
+    if (!kernel_is_local(sock->handle, self, peer))
+        return "its ends are not on this host, or are one and the same";
+    if (!config_allows_ports(init_config(), self->port, peer->port))
+        return "its port is excluded by a setting";
+    return init_transport();
+}
+
+void sock_connected(sock_t *sock)
+{
+    endpoint_t self, peer;
+    if (sock_mode(sock) != SOCK_FRESH || !kernel_names(sock->handle, &self, &peer))
+        return;
+    const char *why = obstacle(sock, &self, &peer);
+    lock_take(&sock->lock);
+    if (sock_mode(sock) == SOCK_FRESH) {
+        if (!why) {
+            meeting_begin(&sock->meeting, sock->handle, &self, &peer, kernel_still_connected);
+            why = sock->meeting.state == MEETING_FAILED ? "the rendezvous failed" : NULL;
+        }
+        if (why)
+            stay_on_kernel(sock, why);
+        else
+            store_release(&sock->mode, SOCK_MEETING);
+    }
+    lock_release(&sock->lock);
+}
+
+void sock_progress(sock_t *sock)
+{
+    if (sock_mode(sock) != SOCK_MEETING || !lock_try(&sock->lock))
+        return;
+    if (sock_mode(sock) == SOCK_MEETING) {
+        meeting_state_t state = meeting_poll(&sock->meeting);
+        if (state == MEETING_MADE)
+            attach(sock);
+        else if (state == MEETING_FAILED)
+            stay_on_kernel(sock, "the other end withdrew");
+    }
+    lock_release(&sock->lock);
+}
+
+/* Before each transfer: a non-blocking connect may have completed, the other end may have turned up. */
+static void look_around(sock_t *sock)
+{
+    if (sock_mode(sock) == SOCK_FRESH && load_relaxed(&sock->connecting))
+        sock_connected(sock);
+    sock_progress(sock);
+}
+
+/* ---- transfers ---- */
+
+static uint64_t deadline_after(uint32_t timeout_ms)
+{
+    return timeout_ms ? os_now_us() + timeout_ms * 1000ull : STREAM_NEVER;
+}
+
+/* The kernel socket of a stream is non-blocking whatever the program wants, so blocking is done here. */
+static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sending)
+{
+    for (;;) {
+        int moved = sending ? real_send(transfer->socket, transfer->bytes, (int)transfer->count, 0)
+                            : real_recv(transfer->socket, transfer->bytes, (int)transfer->count,
+                                        transfer->peek ? MSG_PEEK : 0);
+        if (moved >= 0)
+            return moved;
+        int error = wsaerr_from_system();
+        if (error != -WSAEWOULDBLOCK || !transfer->blocking || !load_relaxed(&sock->kernel_nonblocking))
+            return error;
+        error = kernel_wait_until(transfer->socket, sending, transfer->deadline);
+        if (error)
+            return error;
+    }
+}
+
+/* One piece by the kernel; 0 with *again set: the direction has become user-level meanwhile. */
+static int piece_by_kernel(sock_t *sock, const transfer_t *transfer, bool sending, bool *again)
+{
+    half_t *half = sending ? &sock->stream.tx : &sock->stream.rx;
+    *again = !stream_enter_kernel(&sock->stream, half, transfer->socket);
+    if (*again)
+        return load_relaxed(&sock->stream.closing) || sock->handle != transfer->socket ? -WSAENOTSOCK : 0;
+    int moved = kernel_transfer(sock, transfer, sending);
+    stream_leave_kernel(&sock->stream, half, moved > 0 && !transfer->peek ? moved : 0);
+    return moved;
+}
+
+/* One piece by whatever carries the direction now. */
+static int piece(sock_t *sock, const transfer_t *transfer, bool sending)
+{
+    for (;;) {
+        bool again;
+        int moved = STREAM_BY_KERNEL;
+        if (sock_mode(sock) == SOCK_STREAM)
+            moved = sending ? stream_send(&sock->stream, transfer) : stream_receive(&sock->stream, transfer);
+        if (moved >= 0)
+            return moved;
+        if (moved != STREAM_BY_KERNEL)
+            return wsaerr_from_stream(moved);
+        moved = piece_by_kernel(sock, transfer, sending, &again);
+        if (!again || moved < 0)
+            return moved;
+    }
+}
+
+int sock_send(sock_t *sock, const void *bytes, int count)
+{
+    transfer_t transfer = {.socket = sock->handle,
+                           .bytes = (void *)bytes,
+                           .count = (uint32_t)count,
+                           .blocking = !load_relaxed(&sock->nonblocking),
+                           .deadline = deadline_after(sock->send_timeout_ms)};
+    if (__builtin_expect(sock_mode(sock) != SOCK_STREAM, 0))
+        look_around(sock);
+    int done = piece(sock, &transfer, true);
+    /* A switch of carriers may split a blocking send, which the program must not see. */
+    while (done >= 0 && done < count && transfer.blocking) {
+        transfer.bytes = (uint8_t *)bytes + done;
+        transfer.count = (uint32_t)(count - done);
+        int more = piece(sock, &transfer, true);
+        if (more < 0)
+            return more == -WSAETIMEDOUT ? more : done;
+        done += more;
+    }
+    return done;
+}
+
+int sock_receive(sock_t *sock, void *bytes, int count, bool peek)
+{
+    transfer_t transfer = {.socket = sock->handle,
+                           .bytes = bytes,
+                           .count = (uint32_t)count,
+                           .peek = peek,
+                           .blocking = !load_relaxed(&sock->nonblocking),
+                           .deadline = deadline_after(sock->receive_timeout_ms)};
+    if (__builtin_expect(sock_mode(sock) != SOCK_STREAM, 0))
+        look_around(sock);
+    return piece(sock, &transfer, false);
+}
+
+int sock_pending(sock_t *sock)
+{
+    look_around(sock);
+    int count = sock_mode(sock) == SOCK_STREAM ? stream_pending(&sock->stream, sock->handle) : STREAM_BY_KERNEL;
+    if (count == STREAM_BY_KERNEL)
+        return -WSAEOPNOTSUPP;
+    return count < 0 ? 0 : count;
+}
+
+int sock_shutdown(sock_t *sock, int how)
+{
+    look_around(sock);
+    if (sock_mode(sock) == SOCK_PLAIN || sock_mode(sock) == SOCK_FRESH)
+        return -WSAEOPNOTSUPP;
+    if (how == 0 || how == 2)
+        stream_shut_receiving(&sock->stream);
+    if (how == 1 || how == 2)
+        stream_shut_sending(&sock->stream);
+    /* Until the other end has turned up the kernel carries the bytes, and has to know too. */
+    return sock_mode(sock) == SOCK_MEETING ? -WSAEOPNOTSUPP : 0;
+}
+
+int sock_set_nonblocking(sock_t *sock, bool on)
+{
+    int error = 0;
+    lock_take(&sock->lock);
+    if (sock_mode(sock) != SOCK_STREAM) {
+        error = kernel_set_nonblocking(sock->handle, on);
+        if (!error)
+            store_release(&sock->kernel_nonblocking, on);
+    }
+    if (!error)
+        store_release(&sock->nonblocking, on);
+    lock_release(&sock->lock);
+    return error;
+}
+
+/* ---- back to the kernel ---- */
+
+static void give_stream_back(sock_t *sock, const char *why)
+{
+    int result = stream_demote(&sock->stream);
+    log_info("socket %lu: back to the kernel because of %s%s", (unsigned long)sock->handle, why,
+             result == STREAM_AGAIN   ? "; unread bytes stay in this process"
+             : result == STREAM_RESET ? "; the other end did not follow: reset"
+                                      : "");
+    lock_take(&sock->lock);
+    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_STREAM && result != STREAM_AGAIN) {
+        kernel_set_nonblocking(sock->handle, false);
+        store_release(&sock->kernel_nonblocking, 0);
+    }
+    lock_release(&sock->lock);
+}
+
+void sock_demote(sock_t *sock, const char *why)
+{
+    look_around(sock);
+    lock_take(&sock->lock);
+    if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
+        attach(sock);
+    bool streaming = sock_mode(sock) == SOCK_STREAM;
+    if (!streaming && sock_mode(sock) != SOCK_PLAIN)
+        stay_on_kernel(sock, why);
+    lock_release(&sock->lock);
+    if (streaming && !(sock->stream.tx.never && sock->stream.rx.never))
+        give_stream_back(sock, why);
+}
+
+void sock_demote_handle(uintptr_t handle, const char *why)
+{
+    sock_t *sock = fdtab_get(handle);
+    if (sock)
+        sock_demote(sock, why);
+}

@@ -1,0 +1,68 @@
+/* sock: one open socket's state, from creation to close, whatever carries its bytes.
+ *
+ * A socket begins as the kernel's.  A TCP connection whose two ends are on this host posts in the rendezvous table
+ * (MEETING) and, when its other end has been found, becomes a STREAM; everything else is PLAIN and only forwarded.
+ * Threads any.
+ * Errors  counts, or negative WSA codes; the thread's error is set by the api_*.c files alone. */
+#ifndef VMMC_SOCK_H
+#define VMMC_SOCK_H
+
+#include "rendezvous.h"
+#include "stream.h"
+
+typedef enum sock_mode {
+    SOCK_PLAIN,   /* the kernel's, for good */
+    SOCK_FRESH,   /* may become user-level once it is connected */
+    SOCK_MEETING, /* connected; waits for the other end */
+    SOCK_STREAM
+} sock_mode_t;
+
+struct kpoll_op;
+
+typedef struct sock {
+    stream_t stream; /* first: its locks survive reuse, see stream_init() */
+    uintptr_t handle;
+    word_t mode;
+    vmmc_lock_t lock; /* changes of mode */
+    meeting_t meeting;
+    word_t nonblocking;        /* as the program set it */
+    word_t kernel_nonblocking; /* as the kernel socket is */
+    word_t connecting;         /* a non-blocking connect was begun */
+    uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
+    uint16_t linger_on, linger_seconds;
+    struct kpoll_op *kpoll[3];
+    struct sock *next_retired;
+} sock_t;
+
+/* For fdtab: make an entry new. */
+void sock_reset(sock_t *sock, uintptr_t handle);
+/* Enter a socket that the system has just made; `may_stream`: a TCP socket. */
+sock_t *sock_open(uintptr_t handle, bool may_stream);
+/* A connection from `listener` (NULL: unknown), which passes its settings on. */
+sock_t *sock_accepted(uintptr_t handle, const sock_t *listener);
+/* The socket is connected now, or may be: look, and begin the meeting. */
+void sock_connected(sock_t *sock);
+/* Forget the socket before the system closes it; publishes the end of its stream. */
+void sock_close(uintptr_t handle);
+/* See whether the other end has turned up; cheap when there is nothing to see. */
+void sock_progress(sock_t *sock);
+
+int sock_send(sock_t *sock, const void *bytes, int count);
+int sock_receive(sock_t *sock, void *bytes, int count, bool peek);
+/* Bytes waiting, or -WSAEOPNOTSUPP if the kernel knows. */
+int sock_pending(sock_t *sock);
+/* 0; or -WSAEOPNOTSUPP if the kernel has to do it. */
+int sock_shutdown(sock_t *sock, int how);
+int sock_set_nonblocking(sock_t *sock, bool on);
+
+/* Give the socket back to the kernel for good, because of `why`.  Afterwards the system's calls on it are right. */
+void sock_demote(sock_t *sock, const char *why);
+/* The same by handle, if it is a socket of ours. */
+void sock_demote_handle(uintptr_t handle, const char *why);
+
+static inline sock_mode_t sock_mode(const sock_t *sock)
+{
+    return (sock_mode_t)load_acquire(&sock->mode);
+}
+
+#endif

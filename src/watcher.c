@@ -1,0 +1,121 @@
+/* watcher: see watcher.h. */
+#include "watcher.h"
+
+#include "fdtab.h"
+#include "kpoll.h"
+#include "log.h"
+#include "nt.h"
+#include "wait.h"
+
+#define FIXED_HANDLES 3
+#define UNWATCHED_LOOK_MS 250 /* processes beyond what one wait can hold are looked at that often */
+
+static struct {
+    waiter_t *doorbell;
+    HANDLE errand; /* this process wants something */
+    word_t demote_all;
+} watcher;
+
+typedef struct watch_list {
+    HANDLE handles[MAXIMUM_WAIT_OBJECTS];
+    DWORD count;
+    bool overflow;
+} watch_list_t;
+
+/* ---- deaths ---- */
+
+static void kick_if_on_link(sock_t *sock, void *link)
+{
+    if (sock_mode(sock) == SOCK_STREAM && sock->stream.link == link)
+        stream_kick(&sock->stream);
+}
+
+static void add_link(vmmc_link_t *link, void *context)
+{
+    watch_list_t *list = context;
+    if (vmmc_link_is_dead(link))
+        return;
+    if (vmmc_link_probe(link))
+        fdtab_each(kick_if_on_link, link);
+    else if (list->count < MAXIMUM_WAIT_OBJECTS)
+        list->handles[list->count++] = (HANDLE)vmmc_link_watch(link);
+    else
+        list->overflow = true;
+}
+
+static void make_list(watch_list_t *list)
+{
+    list->handles[0] = (HANDLE)wait_event(watcher.doorbell);
+    list->handles[1] = watcher.errand;
+    list->handles[2] = kpoll_event();
+    list->count = FIXED_HANDLES;
+    list->overflow = false;
+    vmmc_each_link(add_link, list);
+}
+
+/* ---- demotions ---- */
+
+static void serve(sock_t *sock, void *unfinished)
+{
+    if (sock_mode(sock) == SOCK_STREAM && stream_serve_peer(&sock->stream))
+        *(bool *)unfinished = true;
+}
+
+static void demote(sock_t *sock, void *context)
+{
+    (void)context;
+    if (sock_mode(sock) != SOCK_PLAIN)
+        sock_demote(sock, "a module that calls ws2_32 itself");
+}
+
+/* ---- the thread ---- */
+
+/* Armed before it looks, so that a ring of the bell in between is not lost. */
+static bool round_of_errands(void)
+{
+    bool unfinished = false;
+    wait_rearm_event(watcher.doorbell);
+    fdtab_each(serve, &unfinished);
+    if (word_swap(&watcher.demote_all, 0))
+        fdtab_each(demote, NULL);
+    kpoll_collect();
+    return unfinished;
+}
+
+static DWORD WINAPI watch(void *context)
+{
+    (void)context;
+    for (;;) {
+        watch_list_t list;
+        bool unfinished = round_of_errands();
+        make_list(&list);
+        DWORD timeout = unfinished ? 1 : list.overflow ? UNWATCHED_LOOK_MS : INFINITE;
+        WaitForMultipleObjects(list.count, list.handles, FALSE, timeout);
+    }
+    return 0;
+}
+
+bool watcher_start(void)
+{
+    watcher.doorbell = wait_reserve();
+    watcher.errand = CreateEventA(NULL, FALSE, FALSE, NULL);
+    if (!watcher.doorbell || !watcher.errand || !wait_event(watcher.doorbell) || !kpoll_start())
+        return false;
+    HANDLE thread = CreateThread(NULL, 128 << 10, watch, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    if (!thread)
+        return false;
+    CloseHandle(thread);
+    return true;
+}
+
+void watcher_look_at_links(void)
+{
+    SetEvent(watcher.errand);
+}
+
+void watcher_demote_all(void)
+{
+    store_release(&watcher.demote_all, 1);
+    if (watcher.errand)
+        SetEvent(watcher.errand);
+}

@@ -1,0 +1,34 @@
+/* wsaerr: see wsaerr.h. */
+#include "wsaerr.h"
+
+#include "stream.h"
+
+#include <winsock.h>
+
+int wsaerr_from_stream(int result)
+{
+    switch (result) {
+    case STREAM_AGAIN:
+        return -WSAEWOULDBLOCK;
+    case STREAM_SHUT:
+        return -WSAESHUTDOWN;
+    case STREAM_CANCELLED:
+        return -WSAENOTSOCK; /* what Wine's builtin gives; Windows may say WSAEINTR */
+    case STREAM_TIMEOUT:
+        return -WSAETIMEDOUT;
+    default:
+        return -WSAECONNRESET;
+    }
+}
+
+int wsaerr_from_system(void)
+{
+    DWORD code = GetLastError();
+    return code ? -(int)code : -WSAENETDOWN;
+}
+
+int wsaerr_fail(int code)
+{
+    SetLastError((DWORD)-code);
+    return SOCKET_ERROR;
+}

@@ -1,0 +1,14 @@
+/* wsaerr: every table that yields a WSA code, and the only setter of the thread's error besides the system's own.
+ *
+ * Below the api_*.c files a failure is a negative WSA code; there it becomes SOCKET_ERROR. */
+#ifndef VMMC_WSAERR_H
+#define VMMC_WSAERR_H
+
+/* The negative WSA code for a STREAM_* result. */
+int wsaerr_from_stream(int result);
+/* The negative WSA code that the system's last call left. */
+int wsaerr_from_system(void);
+/* Set the thread's error to -`code` and return SOCKET_ERROR. */
+int wsaerr_fail(int code);
+
+#endif
