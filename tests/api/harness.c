@@ -435,11 +435,22 @@ static void start_sockets(void)
     CHECK_IS(0, WSAStartup(MAKEWORD(1, 1), &data));
 }
 
+static void board_open_next(void)
+{
+    snprintf(h.prefix, sizeof h.prefix, "api-%lu-%lu-%d", GetCurrentProcessId(), GetTickCount(), ++h.case_serial);
+    board_open();
+}
+
+void slots_renew(void)
+{
+    board_close();
+    board_open_next();
+}
+
 int harness_case_setup(void **state)
 {
     (void)state;
-    snprintf(h.prefix, sizeof h.prefix, "api-%lu-%lu-%d", GetCurrentProcessId(), GetTickCount(), ++h.case_serial);
-    board_open();
+    board_open_next();
     watchdog_rearm(CASE_SECONDS);
     return 0;
 }

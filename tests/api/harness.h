@@ -51,6 +51,9 @@ long slot_await(int slot);
 void slot_set(int slot, long value);
 long slot_get(int slot);
 
+/* Unused slots again, for a case that repeats itself after all its peers have been joined. */
+void slots_renew(void);
+
 /* Peers. */
 typedef struct peer {
     HANDLE process;
