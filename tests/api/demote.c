@@ -409,11 +409,13 @@ static void hand_over_role(int argc, char **argv)
     CHECK_IS(2, argc);
     end_t end = { link_in_peer(argv), flow_start(1), flow_start(2) };
     send_up_to(&end, FIRST_LEG);
-    peer_start_inheriting("write_inherited", "%lu %lu", (unsigned long)end.s, (unsigned long)end.out.offset);
+    peer_t child = peer_start_inheriting("write_inherited", "%lu %lu", (unsigned long)end.s,
+                                         (unsigned long)end.out.offset);
     CHECK_IS(0, closesocket(end.s));
+    peer_join(&child);
 }
 
-/* As servers do: start a program with the socket as its output, close the own handle, and go. */
+/* As servers do: start a program with the socket as its output and close the own handle. */
 static void child_takes_over_the_stream(void **state)
 {
     peer_t peer;
