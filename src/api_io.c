@@ -4,7 +4,7 @@
 /* What the user-level path does not honour, or only the system knows how to refuse. */
 static inline bool is_plain_request(const sock_t *sock, const char *bytes, int count)
 {
-    return sock && sock_mode(sock) != SOCK_PLAIN && count >= 0 && (bytes || count == 0);
+    return sock && sock_mode(sock) != SOCK_KERNEL && count >= 0 && (bytes || count == 0);
 }
 
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
@@ -35,7 +35,7 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const struct sockaddr *to, int to_length)
 {
     const sock_t *sock = fdtab_get(s);
-    if (!sock || sock_mode(sock) == SOCK_PLAIN || sock_mode(sock) == SOCK_FRESH)
+    if (!sock || sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
         return real_sendto(s, bytes, count, flags, to, to_length);
     return api_send(s, bytes, count, flags);
 }
@@ -44,7 +44,7 @@ int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const s
 int WINAPI api_recvfrom(SOCKET s, char *bytes, int count, int flags, struct sockaddr *from, int *from_length)
 {
     const sock_t *sock = fdtab_get(s);
-    if (!sock || sock_mode(sock) == SOCK_PLAIN || sock_mode(sock) == SOCK_FRESH)
+    if (!sock || sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
         return real_recvfrom(s, bytes, count, flags, from, from_length);
     return api_recv(s, bytes, count, flags);
 }

@@ -104,7 +104,7 @@ static int ask_stream(const member_t *member)
     if (!sock)
         return STREAM_BY_KERNEL;
     sock_progress(sock);
-    if (sock_mode(sock) != SOCK_STREAM)
+    if (sock_mode(sock) != SOCK_USER)
         return STREAM_BY_KERNEL;
     if (member->kind == READS)
         return stream_readable(&sock->stream, member->s);
@@ -178,7 +178,7 @@ static void enter_all(selection_t *all)
 {
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
-        if (member->sock && sock_mode(member->sock) != SOCK_PLAIN && member->kind == READS)
+        if (member->sock && sock_mode(member->sock) != SOCK_KERNEL && member->kind == READS)
             member->entered = stream_enter_kernel(&member->sock->stream, &member->sock->stream.rx, member->s);
     }
 }

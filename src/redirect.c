@@ -14,7 +14,7 @@
  * it. */
 static bool read_leftover(sock_t *sock, void *bytes, DWORD count, DWORD *moved)
 {
-    if (sock_mode(sock) != SOCK_STREAM || stream_readable(&sock->stream, sock->handle) == STREAM_BY_KERNEL)
+    if (sock_mode(sock) != SOCK_USER || stream_readable(&sock->stream, sock->handle) == STREAM_BY_KERNEL)
         return false;
     int got = sock_receive(sock, bytes, (int)count, false);
     if (moved)
@@ -63,7 +63,7 @@ static void demote_inheritable(sock_t *sock, void *context)
 {
     DWORD flags = 0;
     (void)context;
-    if (sock_mode(sock) != SOCK_PLAIN && GetHandleInformation((HANDLE)sock->handle, &flags) &&
+    if (sock_mode(sock) != SOCK_KERNEL && GetHandleInformation((HANDLE)sock->handle, &flags) &&
         (flags & HANDLE_FLAG_INHERIT))
         sock_demote(sock, "CreateProcess with inheritance");
 }

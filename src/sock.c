@@ -26,7 +26,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->linger_on = sock->linger_seconds = 0;
     memset(sock->kpoll, 0, sizeof sock->kpoll);
-    store_release(&sock->mode, SOCK_PLAIN);
+    store_release(&sock->mode, SOCK_KERNEL);
     lock_release(&sock->lock);
 }
 
@@ -37,7 +37,7 @@ static void attach(sock_t *sock)
     kernel_set_nonblocking(sock->handle, true);
     store_release(&sock->kernel_nonblocking, 1);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
-    store_release(&sock->mode, SOCK_STREAM);
+    store_release(&sock->mode, SOCK_USER);
     watcher_look_at_links();
     log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
              meeting->peer.port, (unsigned long)vmmc_link_peer(meeting->link)->pid);
@@ -45,7 +45,7 @@ static void attach(sock_t *sock)
 
 static void stay_on_kernel(sock_t *sock, const char *why)
 {
-    store_release(&sock->mode, SOCK_PLAIN);
+    store_release(&sock->mode, SOCK_KERNEL);
     log_info("socket %lu: stays on the kernel: %s", (unsigned long)sock->handle, why);
 }
 
@@ -54,7 +54,7 @@ static void retire(sock_t *sock)
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
         attach(sock);
-    store_release(&sock->mode, SOCK_PLAIN);
+    store_release(&sock->mode, SOCK_KERNEL);
     kpoll_forget(sock);
     stream_close(&sock->stream, sock->linger_on && sock->linger_seconds == 0);
     lock_release(&sock->lock);
@@ -188,7 +188,7 @@ static int piece(sock_t *sock, const transfer_t *transfer, bool sending)
     for (;;) {
         bool again;
         int moved = STREAM_BY_KERNEL;
-        if (sock_mode(sock) == SOCK_STREAM)
+        if (sock_mode(sock) == SOCK_USER)
             moved = sending ? stream_send(&sock->stream, transfer) : stream_receive(&sock->stream, transfer);
         if (moved >= 0)
             return moved;
@@ -207,7 +207,7 @@ int sock_send(sock_t *sock, const void *bytes, int count)
                            .count = (uint32_t)count,
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = deadline_after(sock->send_timeout_ms)};
-    if (__builtin_expect(sock_mode(sock) != SOCK_STREAM, 0))
+    if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
         look_around(sock);
     int done = piece(sock, &transfer, true);
     /* A switch of carriers may split a blocking send, which the program must not see. */
@@ -230,7 +230,7 @@ int sock_receive(sock_t *sock, void *bytes, int count, bool peek)
                            .peek = peek,
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = deadline_after(sock->receive_timeout_ms)};
-    if (__builtin_expect(sock_mode(sock) != SOCK_STREAM, 0))
+    if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
         look_around(sock);
     return piece(sock, &transfer, false);
 }
@@ -238,7 +238,7 @@ int sock_receive(sock_t *sock, void *bytes, int count, bool peek)
 int sock_pending(sock_t *sock)
 {
     look_around(sock);
-    int count = sock_mode(sock) == SOCK_STREAM ? stream_pending(&sock->stream, sock->handle) : STREAM_BY_KERNEL;
+    int count = sock_mode(sock) == SOCK_USER ? stream_pending(&sock->stream, sock->handle) : STREAM_BY_KERNEL;
     if (count == STREAM_BY_KERNEL)
         return -WSAEOPNOTSUPP;
     return count < 0 ? 0 : count;
@@ -247,7 +247,7 @@ int sock_pending(sock_t *sock)
 int sock_shutdown(sock_t *sock, int how)
 {
     look_around(sock);
-    if (sock_mode(sock) == SOCK_PLAIN || sock_mode(sock) == SOCK_FRESH)
+    if (sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
         return -WSAEOPNOTSUPP;
     if (how == 0 || how == 2)
         stream_shut_receiving(&sock->stream);
@@ -261,7 +261,7 @@ int sock_set_nonblocking(sock_t *sock, bool on)
 {
     int error = 0;
     lock_take(&sock->lock);
-    if (sock_mode(sock) != SOCK_STREAM) {
+    if (sock_mode(sock) != SOCK_USER) {
         error = kernel_set_nonblocking(sock->handle, on);
         if (!error)
             store_release(&sock->kernel_nonblocking, on);
@@ -282,7 +282,7 @@ static void give_stream_back(sock_t *sock, const char *why)
              : result == STREAM_RESET ? "; the other end did not follow: reset"
                                       : "");
     lock_take(&sock->lock);
-    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_STREAM && result != STREAM_AGAIN) {
+    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_USER && result != STREAM_AGAIN) {
         kernel_set_nonblocking(sock->handle, false);
         store_release(&sock->kernel_nonblocking, 0);
     }
@@ -295,8 +295,8 @@ void sock_demote(sock_t *sock, const char *why)
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
         attach(sock);
-    bool streaming = sock_mode(sock) == SOCK_STREAM;
-    if (!streaming && sock_mode(sock) != SOCK_PLAIN)
+    bool streaming = sock_mode(sock) == SOCK_USER;
+    if (!streaming && sock_mode(sock) != SOCK_KERNEL)
         stay_on_kernel(sock, why);
     lock_release(&sock->lock);
     if (streaming && !(sock->stream.tx.never && sock->stream.rx.never))

@@ -1,7 +1,7 @@
 /* sock: one open socket's state, from creation to close, whatever carries its bytes.
  *
  * A socket begins as the kernel's.  A TCP connection whose two ends are on this host posts in the rendezvous table
- * (MEETING) and, when its other end has been found, becomes a STREAM; everything else is PLAIN and only forwarded.
+ * (MEETING) and, when its other end has been found, becomes a USER socket; everything else is the KERNEL's and only forwarded.
  * Threads any.
  * Errors  counts, or negative WSA codes; the thread's error is set by the api_*.c files alone. */
 #ifndef VMMC_SOCK_H
@@ -11,10 +11,10 @@
 #include "stream.h"
 
 typedef enum sock_mode {
-    SOCK_PLAIN,   /* the kernel's, for good */
+    SOCK_KERNEL,   /* the kernel's, for good */
     SOCK_FRESH,   /* may become user-level once it is connected */
     SOCK_MEETING, /* connected; waits for the other end */
-    SOCK_STREAM
+    SOCK_USER
 } sock_mode_t;
 
 struct kpoll_op;

@@ -109,6 +109,7 @@ static int follow(stream_t *stream, uint32_t carrier)
         return stream__break(stream, "the sender moved from the kernel to the kernel");
     }
     rx->switches++;
+    log_debug("receiving: followed switch %lu at byte %lu", (unsigned long)rx->switches, (unsigned long)rx->position);
     store_release(&rx->flow->followed, rx->switches); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
     full_fence();
     stream__wake_writer(stream);

@@ -14,8 +14,10 @@ static void publish_switch(half_t *tx, uint32_t carrier)
     uint32_t number = tx->switches + 1;
     store_relaxed(&flow->record[number & 1].end, tx->position);
     store_relaxed(&flow->record[number & 1].carrier, carrier);
-    store_release(&flow->switches, number); /* pairs with the acquire in stream_rx.c, rx_next_switch() */
+    store_release(&flow->switches, number); /* pairs with the acquire in stream_rx.c, look() */
     tx->switches = number;
+    log_debug("sending: switch %lu at byte %lu to %s %lx", (unsigned long)number, (unsigned long)tx->position,
+              carrier ? "ring" : "kernel", (unsigned long)carrier);
 }
 
 /* At most two switches are unacknowledged: to a ring only when there is none, to the kernel only from a ring. */

@@ -26,7 +26,7 @@ typedef struct watch_list {
 
 static void kick_if_on_link(sock_t *sock, void *link)
 {
-    if (sock_mode(sock) == SOCK_STREAM && sock->stream.link == link)
+    if (sock_mode(sock) == SOCK_USER && sock->stream.link == link)
         stream_kick(&sock->stream);
 }
 
@@ -57,14 +57,14 @@ static void make_list(watch_list_t *list)
 
 static void serve(sock_t *sock, void *unfinished)
 {
-    if (sock_mode(sock) == SOCK_STREAM && stream_serve_peer(&sock->stream))
+    if (sock_mode(sock) == SOCK_USER && stream_serve_peer(&sock->stream))
         *(bool *)unfinished = true;
 }
 
 static void demote(sock_t *sock, void *context)
 {
     (void)context;
-    if (sock_mode(sock) != SOCK_PLAIN)
+    if (sock_mode(sock) != SOCK_KERNEL)
         sock_demote(sock, "a module that calls ws2_32 itself");
 }
 
