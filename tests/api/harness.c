@@ -2,7 +2,7 @@
 #include "harness.h"
 
 enum {
-    CASE_SECONDS = 60,
+    CASE_SECONDS = 30,
     MARK_COUNT = 256,
     PEER_COUNT = 16,
     EXIT_SKIPPED = 77,
@@ -117,6 +117,12 @@ static DWORD WINAPI watchdog(void *unused)
 static void watchdog_rearm(int seconds)
 {
     InterlockedExchange(&h.deadline, (LONG)(GetTickCount() + (DWORD)seconds * 1000));
+}
+
+static int case_seconds(void)
+{
+    const char *text = getenv("API_SECONDS");
+    return text != NULL ? atoi(text) : CASE_SECONDS;
 }
 
 /* ---- checks ---- */
@@ -451,7 +457,7 @@ int harness_case_setup(void **state)
 {
     (void)state;
     board_open_next();
-    watchdog_rearm(CASE_SECONDS);
+    watchdog_rearm(case_seconds());
     return 0;
 }
 
@@ -484,6 +490,14 @@ static int run_peer(int argc, char **argv, const role_t *roles, size_t role_coun
     return EXIT_COMPLAINED;
 }
 
+static int list_cases(const struct CMUnitTest *tests, size_t test_count)
+{
+    for (size_t i = 0; i < test_count; i++)
+        printf("%s\n", tests[i].name);
+    fflush(stdout);
+    return 0;
+}
+
 static bool peer_program_is_missing(void)
 {
     const char *peer = getenv("API_PEER");
@@ -499,9 +513,11 @@ int harness_main(int argc, char **argv, const role_t *roles, size_t role_count, 
 {
     h.main_thread = GetCurrentThreadId();
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-    watchdog_rearm(CASE_SECONDS);
+    watchdog_rearm(case_seconds());
     if (argc >= 5 && strcmp(argv[1], "--peer") == 0)
         return run_peer(argc, argv, roles, role_count);
+    if (argc == 2 && strcmp(argv[1], "--list") == 0)
+        return list_cases(tests, test_count);
     CloseHandle(CreateThread(NULL, 0, watchdog, NULL, 0, NULL));
     if (!dll_is_as_expected())
         return EXIT_COMPLAINED;

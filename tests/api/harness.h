@@ -7,7 +7,9 @@
  *              API_PEER       program to start as the peer (default: this one)
  *              API_PEER_DLL   ours or builtin: the peer's wsock32 when it differs
  *              API_SEED       number that varies sizes and data
- *              API_ONLY       run only the cases that match this pattern */
+ *              API_ONLY       run only the cases that match this pattern
+ *              API_SECONDS    how long a case may take (default: 30)
+ * With the argument --list a program names its cases and ends. */
 #ifndef API_HARNESS_H
 #define API_HARNESS_H
 
