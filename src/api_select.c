@@ -41,6 +41,7 @@ typedef struct selection {
     wide_set_t *kernel_sets[KINDS];
     member_t *members;
     unsigned count, kernel_members;
+    bool strangers; /* handles that only the kernel can judge */
     uint64_t deadline;
     member_t inline_members[INLINE_MEMBERS];
 } selection_t;
@@ -88,10 +89,13 @@ static void release(selection_t *all)
 static void fill(selection_t *all)
 {
     member_t *member = all->members;
+    all->strangers = false;
     for (uint8_t kind = 0; kind < KINDS; kind++) {
         const wide_set_t *set = (const void *)all->sets[kind];
-        for (u_int i = 0; i < set_count(all->sets[kind]); i++, member++)
+        for (u_int i = 0; i < set_count(all->sets[kind]); i++, member++) {
             *member = (member_t){.s = set->sockets[i], .sock = fdtab_get(set->sockets[i]), .kind = kind};
+            all->strangers |= member->sock == NULL;
+        }
     }
 }
 
@@ -334,9 +338,8 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
     if (all->kernel_members == all->count)
         return select_by_kernel(all);
     if (ready) {
-        if (all->kernel_members && (word_add(&calls, 1) % KERNEL_LOOK_RATIO == 0 || all->deadline == 0))
-            ask_kernel(all);
-        return report(all);
+        bool look = all->strangers || (all->kernel_members && word_add(&calls, 1) % KERNEL_LOOK_RATIO == 0);
+        return look && ask_kernel(all) < 0 ? SOCKET_ERROR : report(all);
     }
     uint64_t now = os_now_us();
     if (now < all->deadline && look_for_news(all, spin_budget_us(learnt_spin))) {

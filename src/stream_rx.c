@@ -129,6 +129,8 @@ static int64_t available(stream_t *stream, sight_t *sight)
             return stream__break(stream, "a carrier ends beyond what was sent");
         if (rx->carrier == CARRIER_RING && count > rx->ring.size)
             return stream__break(stream, "more bytes are announced than the ring holds");
+        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0)
+            return 0; /* taken from the kernel before the sender could announce them */
         if (count > INT32_MAX)
             return stream__break(stream, "the sender's tail runs backwards");
         rx->seen = sight->tail;

@@ -133,6 +133,24 @@ static void adopt(vmmc_link_t *link)
     lock_release(&node.lock);
 }
 
+/* The same for a joined link.  Two threads may have joined one arena at the same moment: a second set of books about
+ * one heap would be fatal, so the later link is dropped for the earlier one. */
+static vmmc_link_t *adopt_joined(vmmc_link_t *link, const vmmc_ticket_t *ticket)
+{
+    lock_take(&node.lock);
+    vmmc_link_t *earlier = find_joined(ticket);
+    if (!earlier) {
+        link->next = node.links;
+        node.links = link;
+    }
+    vmmc_link_t *winner = earlier ? earlier : link;
+    winner->references++;
+    lock_release(&node.lock);
+    if (earlier)
+        destroy(link);
+    return winner;
+}
+
 int vmmc_link_open(const vmmc_identity_t *peer, vmmc_link_t **out, vmmc_ticket_t *ticket)
 {
     lock_take(&node.lock);
@@ -175,7 +193,7 @@ int vmmc_link_join(const vmmc_identity_t *peer, const vmmc_ticket_t *ticket, vmm
                 destroy(link);
             return error;
         }
-        adopt(link);
+        link = adopt_joined(link, ticket);
     } else if (!same_process(&link->peer, peer)) {
         return VMMC_EPROTO;
     }

@@ -136,7 +136,7 @@ static void unexport(vmmc_link_t *link, uint32_t handle)
 static bool has_left(vmmc_link_t *link, uint32_t mailbox, uint32_t use)
 {
     uint32_t left = load_acquire(&link->arena->mailboxes[mailbox].left[1 - link->side]);
-    return (int32_t)(left - use) >= 0 || vmmc_link_is_dead(link);
+    return (int32_t)(left - use) >= 0 || link->mailboxes[mailbox].cancelled || vmmc_link_is_dead(link);
 }
 
 /* Called with the heap locked. */
@@ -257,6 +257,7 @@ int vmmc_mailbox_take(vmmc_link_t *link, uint32_t *index, void **memory)
     mailbox_shm_t *box = &link->arena->mailboxes[*index];
     memset(box->body, 0, sizeof box->body);
     link->mailboxes[*index].taken = true;
+    link->mailboxes[*index].cancelled = false;
     store_release(&box->use, ++link->mailboxes[*index].use); /* pairs with vmmc_mailbox_find() */
     lock_release(&link->mailbox_lock);
     *memory = box->body;
@@ -295,7 +296,7 @@ void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t index)
 {
     lock_take(&link->mailbox_lock);
     link->mailboxes[index].taken = false;
-    link->mailboxes[index].use--; /* as before the take, so the use counts as left by both */
+    link->mailboxes[index].cancelled = true;
     link->free_mailboxes = 1;
     lock_release(&link->mailbox_lock);
 }

@@ -57,7 +57,8 @@ struct vmmc_link {
     uint32_t free_mailboxes; /* of those that this side may take; a hint for vmmc_link_open() */
     struct {
         uint32_t use;
-        bool taken; /* this side has not left it */
+        bool taken;     /* this side has not left it */
+        bool cancelled; /* the other side never entered this use */
     } mailboxes[ARENA_MAILBOXES];
     heap_t heap;
     imports_t imports;
