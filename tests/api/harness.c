@@ -267,12 +267,6 @@ static void own_path(char *path, size_t size)
     GetModuleFileNameA(NULL, path, (DWORD)size);
 }
 
-static void peer_environment_set(const char *dll)
-{
-    SetEnvironmentVariableA("EXPECT_DLL", dll);
-    SetEnvironmentVariableA("WINEDLLOVERRIDES", strcmp(dll, "ours") == 0 ? "wsock32=n,b" : "wsock32=b");
-}
-
 static void spawn(peer_t *peer, const char *program, const char *role, const char *arguments, bool inherit)
 {
     STARTUPINFOA startup = { .cb = sizeof startup };
@@ -311,19 +305,13 @@ static void peer_forget(peer_t *peer)
 /* The environment is changed only around the start: cases run one at a time, and no worker starts peers. */
 static void spawn_configured(peer_t *peer, const char *role, const char *arguments)
 {
-    char path[MAX_PATH], own_expect[32] = "", own_overrides[256] = "";
-    const char *other = getenv("API_PEER"), *dll = getenv("API_PEER_DLL");
+    char path[MAX_PATH];
+    const char *other = getenv("API_PEER"), *dll = getenv("API_PEER_DLL"), *own = getenv("EXPECT_DLL");
     own_path(path, sizeof path);
-    if (dll != NULL) {
-        GetEnvironmentVariableA("EXPECT_DLL", own_expect, sizeof own_expect);
-        GetEnvironmentVariableA("WINEDLLOVERRIDES", own_overrides, sizeof own_overrides);
-        peer_environment_set(dll);
-    }
+    if (dll != NULL && !h.is_peer)
+        SetEnvironmentVariableA("EXPECT_DLL", dll);
     spawn(peer, other != NULL && !h.is_peer ? other : path, role, arguments, false);
-    if (dll != NULL) {
-        SetEnvironmentVariableA("EXPECT_DLL", own_expect);
-        SetEnvironmentVariableA("WINEDLLOVERRIDES", own_overrides);
-    }
+    SetEnvironmentVariableA("EXPECT_DLL", own);
 }
 
 peer_t peer_start(const char *role, const char *format, ...)

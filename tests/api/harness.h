@@ -5,7 +5,7 @@
  * the process that waits for it.  A watchdog ends a process that hangs, and says where.
  * Environment: EXPECT_DLL     ours or builtin: which wsock32 has to be loaded
  *              API_PEER       program to start as the peer (default: this one)
- *              API_PEER_DLL   ours or builtin: the peer's wsock32 when it differs
+ *              API_PEER_DLL   ours or builtin: which wsock32 the peer has to have, when that differs
  *              API_SEED       number that varies sizes and data
  *              API_ONLY       run only the cases that match this pattern
  *              API_SECONDS    how long a case may take (default: 30)
