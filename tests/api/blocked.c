@@ -1,5 +1,5 @@
-/* blocked: calls already waiting when the stream comes to life, connections in every stage of connecting, many short ones, and
- * handles that are used again. */
+/* blocked: calls already waiting when the stream comes to life, connections in every stage of connecting, many
+ * short ones, and handles that are used again. */
 #include "wire.h"
 
 enum { CYCLES = 200, SETTLE_MS = 50, BULK = 300000, LARGEST = 16384, UNACCEPTED = 20 };
@@ -333,8 +333,10 @@ static void first_seen_by_waiting_recv(SOCKET s, unsigned short port)
 /* However a program learns that it is connected, the stream works from then on. */
 static void nonblocking_connect_noticed_in_every_way(void **state)
 {
-    void (*const notices[])(SOCKET s, unsigned short port) = { first_seen_by_select, first_seen_by_connect, first_seen_by_send,
-                                                               first_seen_by_getpeername, first_seen_by_waiting_recv };
+    void (*const notices[])(SOCKET s, unsigned short port) = {
+        first_seen_by_select,      first_seen_by_connect,      first_seen_by_send,
+        first_seen_by_getpeername, first_seen_by_waiting_recv,
+    };
     (void)state;
     peer_t peer = peer_start("echo_once", " ");
     unsigned short port = (unsigned short)slot_await(LINK_SLOT);

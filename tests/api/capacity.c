@@ -1,5 +1,5 @@
-/* capacity: how much a stream takes before anybody reads.  Programs rely on what the system's takes: they write to themselves
- * first and read later, or write at both ends before either reads. */
+/* capacity: how much a stream takes before anybody reads.  Programs rely on what the system's takes: they write
+ * to themselves first and read later, or write at both ends before either reads. */
 #include "wire.h"
 
 enum {

@@ -1,4 +1,5 @@
-/* closing: half close, graceful close, reset, the death of either process, calls interrupted by closesocket, reused ports. */
+/* closing: half close, graceful close, reset, the death of either process, calls interrupted by closesocket,
+ * reused ports. */
 #include "wire.h"
 
 enum {
@@ -358,8 +359,8 @@ static void bytes_sent_before_the_kill_arrive(void **state)
     }
 }
 
-/* Killed at any instant.  Wine's own sockets stay open for ever when a process dies inside a send, so silence is accepted
- * as the end here; the bytes must be there all the same. */
+/* Killed at any instant.  Wine's own sockets stay open for ever when a process dies inside a send, so silence is
+ * accepted as the end here; the bytes must be there all the same. */
 static void bytes_counted_before_a_kill_in_mid_send_arrive(void **state)
 {
     (void)state;
@@ -651,7 +652,8 @@ static size_t recv_to_end(SOCKET s, char *text, size_t size)
     return total;
 }
 
-/* The reset connection may be in the queue still, and then may have its own bytes or none; the other has its own exactly. */
+/* The reset connection may be in the queue still, and then may have its own bytes or none; the other has its own
+ * exactly. */
 static void accept_dead_and_live(SOCKET listener)
 {
     for (bool live = false; !live;) {

@@ -1,5 +1,6 @@
-/* demote: while a checked stream runs, one of its ends does something that goes below or around send and recv.  The other end
- * is a process that notices nothing: the bytes have to be the right ones in the right order, in both directions. */
+/* demote: while a checked stream runs, one of its ends does something that goes below or around send and recv.
+ * The other end is a process that notices nothing: the bytes have to be the right ones in the right order, in
+ * both directions. */
 #include "wire.h"
 
 enum {
@@ -191,7 +192,8 @@ static size_t deed_find(const char *name)
 
 /* ---- the stream around the deed ---- */
 
-typedef enum moment { FRESH, FIRST, MID, AGAIN } moment_t; /* before connect; before any byte; amid bytes; twice amid bytes */
+/* Before connect; before any byte; amid bytes; twice amid bytes. */
+typedef enum moment { FRESH, FIRST, MID, AGAIN } moment_t;
 
 static void send_up_to(end_t *end, uint64_t offset)
 {

@@ -41,7 +41,8 @@ static struct {
 
 /* ---- marks and the watchdog ---- */
 
-/* Thread numbers are small multiples of 4 under Wine and Windows, so an open-addressed table needs no lock to speak of. */
+/* Thread numbers are small multiples of 4 under Wine and Windows, so an open-addressed table needs no lock to
+ * speak of. */
 void harness_mark(const char *file, int line)
 {
     LONG self = (LONG)GetCurrentThreadId();

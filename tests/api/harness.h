@@ -1,8 +1,8 @@
 /* harness: what every API test program shares.
- * A program is its own peer: it starts itself again with a role, in another process that inherits nothing, and the two meet
- * at numbered slots (a value and an event each) on a shared board.  No test sleeps to let something happen.
- * A failed check fails the case, or ends the process when it is in a thread or in a peer; the peer's complaint is printed by
- * the process that waits for it.  A watchdog ends a process that hangs, and says where.
+ * A program is its own peer: it starts itself again with a role, in another process that inherits nothing, and the
+ * two meet at numbered slots (a value and an event each) on a shared board.  No test sleeps to let something happen.
+ * A failed check fails the case, or ends the process when it is in a thread or in a peer; the peer's complaint is
+ * printed by the process that waits for it.  A watchdog ends a process that hangs, and says where.
  * Environment: EXPECT_DLL     ours or builtin: which wsock32 has to be loaded
  *              API_PEER       program to start as the peer (default: this one)
  *              API_PEER_DLL   ours or builtin: which wsock32 the peer has to have, when that differs
@@ -41,7 +41,8 @@
 #define FAIL(...) harness_fail(__FILE__, __LINE__, __VA_ARGS__)
 
 void harness_mark(const char *file, int line);
-void harness_fail(const char *file, int line, const char *format, ...) __attribute__((format(__MINGW_PRINTF_FORMAT, 3, 4)));
+void harness_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(__MINGW_PRINTF_FORMAT, 3, 4)));
 void harness_check_is(const char *file, int line, const char *what, long long expected, long long actual);
 void harness_check_fails(const char *file, int line, const char *what, int code, int other, int result);
 

@@ -1,5 +1,5 @@
-/* peek_misc: peeking, empty transfers, addresses on streams, counts, inherited modes, time-outs, and calls queued to a thread
- * that is blocked. */
+/* peek_misc: peeking, empty transfers, addresses on streams, counts, inherited modes, time-outs, and calls queued
+ * to a thread that is blocked. */
 #include "wire.h"
 
 enum { SETTLE_MS = 50, TIMEOUT_MS = 700, RECEIVE_TIMEOUT = 0x1006, SEND_TIMEOUT = 0x1005 };

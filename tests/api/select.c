@@ -1,5 +1,5 @@
-/* select: what each state of a socket shows in the three sets, sets of mixed kinds and unusual sizes, time-outs, and a server
- * with sixty clients. */
+/* select: what each state of a socket shows in the three sets, sets of mixed kinds and unusual sizes, time-outs,
+ * and a server with sixty clients. */
 #define FD_SETSIZE 256
 #include "wire.h"
 

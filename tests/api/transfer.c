@@ -1,5 +1,5 @@
-/* transfer: byte-exact transfer between two processes: both directions at once, blocking and by select, and several threads on
- * one socket. */
+/* transfer: byte-exact transfer between two processes: both directions at once, blocking and by select, and
+ * several threads on one socket. */
 #include "wire.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* wire: sockets and checked data for the API test programs.
- * A flow is an endless byte sequence given by a seed; both ends know it, so every byte received is compared with the one that
- * belongs there, wherever the stream was cut. */
+ * A flow is an endless byte sequence given by a seed; both ends know it, so every byte received is compared with the
+ * one that belongs there, wherever the stream was cut. */
 #ifndef API_WIRE_H
 #define API_WIRE_H
 
