@@ -34,8 +34,8 @@ void sock_reset(sock_t *sock, uintptr_t handle)
 static void attach(sock_t *sock)
 {
     meeting_t *meeting = &sock->meeting;
+    store_release(&sock->kernel_nonblocking, 1); /* first: a call that is failed by the change has to see why */
     kernel_set_nonblocking(sock->handle, true);
-    store_release(&sock->kernel_nonblocking, 1);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->mode, SOCK_USER);
     watcher_look_at_links();

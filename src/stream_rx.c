@@ -245,17 +245,23 @@ static int check_receiver(stream_t *stream, const transfer_t *transfer)
     return 0;
 }
 
-/* One step: bytes, an end, an error, or 1 in *again. */
-static int receive_step(stream_t *stream, const transfer_t *transfer, bool *again)
+/* What a step's result is good for. */
+typedef enum verdict {
+    STEP_DONE,  /* bytes, an end or an error */
+    STEP_SLEEP, /* nothing there: wait for the sender */
+    STEP_RETRY  /* announced bytes were not in the kernel connection yet: look again */
+} verdict_t;
+
+static int receive_step(stream_t *stream, const transfer_t *transfer, verdict_t *verdict)
 {
     half_t *rx = &stream->rx;
     sight_t sight;
-    *again = false;
+    *verdict = STEP_DONE;
     int stop = check_receiver(stream, transfer);
     if (stop)
         return stop;
     if (rx->busy) { /* another thread is taking this direction back to the kernel */
-        *again = true;
+        *verdict = STEP_SLEEP;
         return STREAM_AGAIN;
     }
     int64_t count = available(stream, &sight);
@@ -263,8 +269,10 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool *agai
         return (int)count;
     if (count == 0) {
         int end = check_end(stream, &sight);
-        *again = end == 1;
-        return end == 1 ? STREAM_AGAIN : end;
+        if (end != 1)
+            return end;
+        *verdict = STEP_SLEEP;
+        return STREAM_AGAIN;
     }
     if (transfer->count == 0)
         return 0;
@@ -272,7 +280,8 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool *agai
     if (rx->carrier == CARRIER_RING)
         return take_from_ring(stream, transfer, part);
     int moved = take_from_kernel(stream, transfer, part);
-    *again = moved == STREAM_AGAIN;
+    if (moved == STREAM_AGAIN)
+        *verdict = STEP_RETRY;
     return moved;
 }
 
@@ -295,12 +304,14 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
         return result;
     }
     stream__hold(stream);
-    for (;;) {
+    for (unsigned retries = 0;;) {
         outlook_t outlook;
-        bool again;
+        verdict_t verdict;
         uint32_t state = rx->flow ? load_acquire(&rx->flow->state) : 0;
-        result = receive_step(stream, transfer, &again);
-        if (!again || !transfer->blocking)
+        result = receive_step(stream, transfer, &verdict);
+        if (verdict == STEP_RETRY && (transfer->blocking || retries++ < 3))
+            continue;
+        if (verdict == STEP_DONE || !transfer->blocking)
             break;
         look_out(rx, &outlook);
         outlook.seen[1] = state;
@@ -365,13 +376,11 @@ int stream_readable(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
     transfer_t nothing = {.socket = socket};
-    bool again;
+    verdict_t verdict;
     lock_take(&rx->lock);
-    int result = receive_step(stream, &nothing, &again);
+    int result = receive_step(stream, &nothing, &verdict);
     lock_release(&rx->lock);
-    if (result == STREAM_BY_KERNEL)
-        return result;
-    return !again;
+    return result == STREAM_BY_KERNEL ? result : verdict == STEP_DONE;
 }
 
 void stream_shut_receiving(stream_t *stream)
