@@ -1,4 +1,7 @@
-/* unit: what the native tests share: cmocka in the order it wants, and the kernel connection of a test stream. */
+/* unit: what the native tests share: cmocka in the order it wants, streams over real TCP connections, programs that
+ * send and receive patterns through them, a watcher, and the way a test program starts and ends.
+ *
+ * unit_check() is for threads and child processes, where cmocka's own asserts cannot be used. */
 #ifndef VMMC_TESTS_UNIT_H
 #define VMMC_TESTS_UNIT_H
 
@@ -8,8 +11,44 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "log.h"
 #include "stream.h"
+
+#define UNIT_PATIENCE_US 20000000 /* a transfer that takes longer hangs */
+#define UNIT_WATCHED 4            /* streams that the watcher serves */
+
+#define unit_check(condition) ((condition) ? (void)0 : unit_fail(__FILE__, __LINE__, #condition))
+_Noreturn void unit_fail(const char *file, int line, const char *what);
+/* A number below `below`; the same state gives the same numbers everywhere. */
+uint32_t unit_random(uint32_t *state, uint32_t below);
+
+/* ---- a test program ---- */
+
+/* Run the cases and leave nothing in shared memory.  Arguments: `event`: sleep on events instead of futexes; `known`:
+ * run the cases that are known to fail instead of the others; anything else is a pattern for the names of cases.
+ * unit_main_bare() does not start the layers: for programs whose children do. */
+#define unit_main(argc, argv, tests, known) UNIT_RUN(argc, argv, tests, known, true)
+#define unit_main_bare(argc, argv, tests, known) UNIT_RUN(argc, argv, tests, known, false)
+#define UNIT_RUN(argc, argv, tests, known, start) \
+    unit_run(argc, argv, (unit_cases_t){tests, sizeof(tests) / sizeof *(tests)}, \
+             (unit_cases_t){known, sizeof(known) / sizeof *(known)}, start)
+typedef struct unit_cases {
+    const struct CMUnitTest *cases;
+    size_t count;
+} unit_cases_t;
+int unit_run(int argc, char **argv, unit_cases_t tests, unit_cases_t known, bool start);
+bool unit_uses_futex(void);
+/* Start the layers in this process, with the first waiter kept for the watcher as in a real process. */
+void unit_start(void);
+/* Remove the names of this process's shared objects, and of dead processes it had links to. */
+void unit_clean(void);
+/* A thread that gives its waiter back when it ends. */
+pthread_t unit_thread(void *(*body)(void *), void *argument);
+void unit_join(pthread_t thread);
+
+/* ---- streams ---- */
 
 /* Non-blocking calls on a file descriptor. */
 extern const kernel_calls_t unit_kernel;
@@ -29,5 +68,43 @@ typedef struct unit_pair {
 } unit_pair_t;
 void unit_pair_open(unit_pair_t *pair, uint32_t ring_bytes, uint32_t ring_max_bytes);
 void unit_pair_close(unit_pair_t *pair);
+/* Bring both directions into their rings, which takes two bytes each way. */
+void unit_promote(unit_pair_t *pair);
+
+/* One call of the stream, with bytes of the pattern. */
+int unit_send(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count, bool blocking);
+int unit_receive(stream_t *stream, void *bytes, uint32_t count, bool blocking);
+/* Receive exactly these bytes, by the stream or straight from the kernel. */
+void unit_expect(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count);
+void unit_kernel_expect(int fd, uint32_t seed, uint64_t offset, uint32_t count);
+
+/* ---- programs: they use whatever carries the stream, as the layer above does ---- */
+
+typedef struct unit_program {
+    stream_t *stream;
+    uint32_t seed;
+    uint32_t total;       /* sender: bytes to send, then the end */
+    uint32_t most;        /* largest single call */
+    uint64_t done;        /* bytes moved */
+    word_t *published;    /* sender: where to keep `done` for others to see, or NULL */
+    bool stays_open;      /* sender: no end after the last byte */
+    bool stop_on_failure; /* a reset is an end, not a failure of the test */
+    int result;           /* 0: all moved, or end of stream; otherwise STREAM_* */
+} unit_program_t;
+
+/* Bodies of threads; the argument is a unit_program_t.  The receiver checks each byte until the end of the stream. */
+void *unit_sender(void *program);
+void *unit_receiver(void *program);
+
+/* ---- the watcher of a process ---- */
+
+typedef struct unit_watcher {
+    stream_t *streams[UNIT_WATCHED];
+    word_t stop;
+    pthread_t thread;
+} unit_watcher_t;
+
+void unit_watch(unit_watcher_t *watcher, stream_t *first, stream_t *second);
+void unit_unwatch(unit_watcher_t *watcher);
 
 #endif
