@@ -2,6 +2,7 @@
 #include "ring.h"
 #include "stream_private.h"
 
+#define MAX_RETRIES 20 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
 #define USEFUL_SHARE 4 /* a sleeping sender is woken when this fraction of the ring is free */
 
 /* The sender's words, loaded in an order that makes them agree: an end mark is read before the tail it closes, and the
@@ -245,6 +246,21 @@ static int check_receiver(stream_t *stream, const transfer_t *transfer)
     return 0;
 }
 
+/* Bytes may be in the kernel connection an instant before the sender announces them.  A kernel select may have told the
+ * program of them already, so its non-blocking receive must not come back empty-handed.  Gives the sender that
+ * instant. */
+static bool kernel_runs_ahead(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    uint8_t byte;
+    if (rx->carrier != CARRIER_KERNEL || stream->kernel->peek(stream->socket, &byte, 1) <= 0)
+        return false;
+    lock_release(&rx->lock);
+    os_yield(UINT32_MAX);
+    lock_take(&rx->lock);
+    return true;
+}
+
 /* What a step's result is good for. */
 typedef enum verdict {
     STEP_DONE,  /* bytes, an end or an error */
@@ -271,7 +287,7 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, verdict_t 
         int end = check_end(stream, &sight);
         if (end != 1)
             return end;
-        *verdict = STEP_SLEEP;
+        *verdict = !transfer->blocking && transfer->count && kernel_runs_ahead(stream) ? STEP_RETRY : STEP_SLEEP;
         return STREAM_AGAIN;
     }
     if (transfer->count == 0)
@@ -309,7 +325,7 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
         verdict_t verdict;
         uint32_t state = rx->flow ? load_acquire(&rx->flow->state) : 0;
         result = receive_step(stream, transfer, &verdict);
-        if (verdict == STEP_RETRY && (transfer->blocking || retries++ < 3))
+        if (verdict == STEP_RETRY && (transfer->blocking || retries++ < MAX_RETRIES))
             continue;
         if (verdict == STEP_DONE || !transfer->blocking)
             break;
