@@ -22,9 +22,9 @@ static inline void ring_put(const vmmc_region_t *ring, uint32_t position, const 
 static inline void ring_get(const vmmc_region_t *ring, uint32_t position, uint8_t *bytes, uint32_t count)
 {
     uint32_t first = ring_first_span(ring, position, count);
-    memcpy(bytes, ring->base + (position & (ring->size - 1)), first);
+    vmmc_copy(bytes, ring->base + (position & (ring->size - 1)), first);
     if (__builtin_expect(first < count, 0))
-        memcpy(bytes + first, ring->base, count - first);
+        vmmc_copy(bytes + first, ring->base, count - first);
 }
 
 #endif
