@@ -234,22 +234,6 @@ static void an_entry_that_was_taken_back_has_no_handle_at_all(void **state)
     close_sides(&sides);
 }
 
-static void a_stale_handle_takes_nothing_back(void **state)
-{
-    sides_t sides = open_sides();
-    vmmc_region_t old, region, import;
-    (void)state;
-    assert_int_equal(vmmc_export(sides.link[0], 4096, &old), 0);
-    vmmc_unexport(sides.link[0], old.handle);
-    sides.link[0]->heap.next_export = (old.handle & 0xffff) - 1;
-    assert_int_equal(vmmc_export(sides.link[0], 4096, &region), 0);
-    assert_int_equal(region.handle & 0xffff, old.handle & 0xffff);
-    vmmc_unexport(sides.link[0], old.handle);
-    assert_int_equal(vmmc_import(sides.link[1], region.handle, &import), 0);
-    vmmc_unexport(sides.link[0], region.handle);
-    close_sides(&sides);
-}
-
 /* ---- a hostile directory ---- */
 
 /* Whatever the entry says, an import is refused or lies within the exporter's memory: reading all of it is safe. */
@@ -464,7 +448,6 @@ int main(int argc, char **argv)
     };
     const struct CMUnitTest known[] = {
         cmocka_unit_test(an_entry_that_was_taken_back_has_no_handle_at_all),
-        cmocka_unit_test(a_stale_handle_takes_nothing_back),
         cmocka_unit_test(leaving_a_cancelled_use_does_not_leave_the_next),
     };
     return unit_main(argc, argv, tests, known);
