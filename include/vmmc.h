@@ -54,6 +54,9 @@ typedef struct vmmc_region {
 /* Start the layer in this process.  `use_futex`: sleepers of this process may be woken by futex (os_futex_works()).
  * Errors: VMMC_ENOMEM. */
 int vmmc_start(bool use_futex);
+/* After a protocol error this process makes no new links; existing ones go on. */
+void vmmc_distrust(void);
+bool vmmc_is_distrustful(void);
 /* This process's identity; valid after vmmc_start(). */
 const vmmc_identity_t *vmmc_self(void);
 

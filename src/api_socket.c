@@ -46,7 +46,11 @@ int WINAPI api_bind(SOCKET s, const struct sockaddr *name, int length)
 
 int WINAPI api_listen(SOCKET s, int backlog)
 {
-    return real_listen(s, backlog);
+    int result = real_listen(s, backlog);
+    sock_t *sock = fdtab_get(s);
+    if (result == 0 && sock)
+        store_release(&sock->listening, 1);
+    return result;
 }
 
 int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)

@@ -35,7 +35,7 @@ static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32
 static bool parse_ring(const char *text, uint32_t *out)
 {
     uint32_t value;
-    if (!parse_number(text, 4096, 16u << 20, &value) || (value & (value - 1)) != 0)
+    if (!parse_number(text, 4096, 4u << 20, &value) || (value & (value - 1)) != 0)
         return false;
     *out = value;
     return true;

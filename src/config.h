@@ -28,8 +28,8 @@ typedef struct config {
     bool enabled;             /* VMMC_ENABLED = 0 | 1 */
     port_set_t include;       /* VMMC_INCLUDE_PORTS = 80,8000-8999   empty: all */
     port_set_t exclude;       /* VMMC_EXCLUDE_PORTS */
-    uint32_t ring_bytes;      /* VMMC_RING_SIZE = 64K      first ring of a direction */
-    uint32_t ring_max_bytes;  /* VMMC_RING_MAX = 1M        what it may grow to */
+    uint32_t ring_bytes;      /* VMMC_RING_SIZE = 64K      first ring of a direction; a power of two, 4K to 4M */
+    uint32_t ring_max_bytes;  /* VMMC_RING_MAX = 1M        what it may grow to, likewise */
     uint32_t spin_us;         /* VMMC_SPIN = 100           longest spin before sleeping, in microseconds */
     wait_choice_t wait;       /* VMMC_WAIT = auto | futex | event */
     log_level_t log_level;    /* VMMC_LOG_LEVEL = off | error | info | debug */

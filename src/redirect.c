@@ -52,7 +52,9 @@ static BOOL WINAPI handle_duplicate(HANDLE from, HANDLE handle, HANDLE to, HANDL
                                     DWORD options)
 {
     if (fdtab_get((uintptr_t)handle) && GetProcessId(from) == GetCurrentProcessId()) {
-        sock_demote_handle((uintptr_t)handle, "DuplicateHandle");
+        const sock_t *sock = fdtab_get((uintptr_t)handle);
+        if (sock && !load_relaxed(&sock->listening))
+            sock_demote_handle((uintptr_t)handle, "DuplicateHandle");
         if (options & DUPLICATE_CLOSE_SOURCE)
             sock_close((uintptr_t)handle);
     }
@@ -63,7 +65,7 @@ static void demote_inheritable(sock_t *sock, void *context)
 {
     DWORD flags = 0;
     (void)context;
-    if (sock_mode(sock) != SOCK_KERNEL && GetHandleInformation((HANDLE)sock->handle, &flags) &&
+    if (sock_mode(sock) != SOCK_KERNEL && !load_relaxed(&sock->listening) && GetHandleInformation((HANDLE)sock->handle, &flags) &&
         (flags & HANDLE_FLAG_INHERIT))
         sock_demote(sock, "CreateProcess with inheritance");
 }

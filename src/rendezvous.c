@@ -195,7 +195,7 @@ void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self,
     meeting->peer = *peer;
     meeting->still_connected = still_connected;
     meeting->state = MEETING_FAILED;
-    for (unsigned attempt = 0; table && attempt < 8; attempt++) {
+    for (unsigned attempt = 0; table && !vmmc_is_distrustful() && attempt < 8; attempt++) {
         if (find_posted(meeting, &index, &tag) && claim(meeting, index, tag))
             return;
         post(meeting);

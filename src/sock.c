@@ -23,6 +23,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     store_relaxed(&sock->nonblocking, 0);
     store_relaxed(&sock->kernel_nonblocking, 0);
     store_relaxed(&sock->connecting, 0);
+    store_relaxed(&sock->listening, 0);
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->linger_on = sock->linger_seconds = 0;
     memset(sock->kpoll, 0, sizeof sock->kpoll);
@@ -54,6 +55,9 @@ static void retire(sock_t *sock)
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
         attach(sock);
+    else if (sock_mode(sock) == SOCK_MEETING)
+        log_info("socket %lu: closed before its other end had turned up (no DLL there, or another prefix or session?)",
+                 (unsigned long)sock->handle);
     store_release(&sock->mode, SOCK_KERNEL);
     kpoll_forget(sock);
     stream_close(&sock->stream, sock->linger_on && sock->linger_seconds == 0);

@@ -28,6 +28,7 @@ typedef struct sock {
     word_t nonblocking;        /* as the program set it */
     word_t kernel_nonblocking; /* as the kernel socket is */
     word_t connecting;         /* a non-blocking connect was begun */
+    word_t listening;          /* it carries no bytes, so others may have its handle */
     uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
     uint16_t linger_on, linger_seconds;
     struct kpoll_op *kpoll[3];

@@ -269,11 +269,17 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
 
 /* ---- the end ---- */
 
-int stream__break(stream_t *stream, const char *what)
+int stream__give_up(stream_t *stream, const char *what)
 {
     if (word_swap(&stream->broken, 1) == 0)
         log_error("socket %lu: connection reset: %s", (unsigned long)stream->socket, what);
     return STREAM_RESET;
+}
+
+int stream__break(stream_t *stream, const char *what)
+{
+    vmmc_distrust();
+    return stream__give_up(stream, what);
 }
 
 void stream__mark(half_t *tx, uint32_t bits)

@@ -7,6 +7,7 @@
  * sender's watcher answers if none of its threads is in a call.  Each wait is bounded; then the connection is reset. */
 #include "stream_private.h"
 
+#define MAX_RETURNED (4u << 20)
 #define WATCHER_NUMBER 1 /* the first waiter of each process is its watcher's */
 
 /* ---- the sender's side ---- */
@@ -142,8 +143,8 @@ static int return_unread(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     vmmc_region_t region = {0};
-    uint32_t count = unread_bytes(rx);
-    if (count > (4u << 20) || (count && collect(stream, &region, count) != 0))
+    uint32_t unread = unread_bytes(rx), count = unread <= MAX_RETURNED ? unread : 0;
+    if (count && collect(stream, &region, count) != 0)
         return stream__break(stream, "unread bytes could not be returned to the sender");
     store_relaxed(&rx->flow->returned, region.handle);
     store_relaxed(&rx->flow->returned_bytes, count);
@@ -151,7 +152,9 @@ static int return_unread(stream_t *stream)
     bool restored = await_sender(stream, FLOW_RESTORED);
     if (region.handle)
         vmmc_unexport_later(stream->link, region.handle, stream->mailbox);
-    return restored ? 0 : stream__break(stream, "the sender did not take returned bytes in time");
+    if (!restored)
+        return stream__give_up(stream, "the sender did not take returned bytes in time");
+    return count == unread ? 0 : STREAM_AGAIN; /* too much for one export: this process keeps it */
 }
 
 /* Called with rx.lock held and rx.busy set. */
@@ -162,7 +165,7 @@ static int leave_receiving_half(stream_t *stream)
     bool answered = await_sender(stream, FLOW_FROZEN | FLOW_CLOSED);
     uint32_t state = load_acquire(&rx->flow->state);
     if (!answered && !vmmc_link_is_dead(stream->link))
-        return stream__break(stream, "the sender did not answer a request to leave");
+        return stream__give_up(stream, "the sender did not answer a request to leave");
     if (!answered || (state & FLOW_CLOSED))
         return STREAM_AGAIN; /* nobody can send again what is unread: this process keeps it */
     if (state & FLOW_RESTORED) { /* declined */

@@ -15,8 +15,11 @@ static inline int stream__gone(const stream_t *stream, uintptr_t socket)
     return load_relaxed(&stream->broken) ? STREAM_RESET : 0;
 }
 
-/* Something impossible was found in shared memory: the connection is reset, and the log says what it was. */
+/* Something impossible was found in shared memory: the connection is reset, the log says what it was, and this process
+ * takes no new streams. */
 int stream__break(stream_t *stream, const char *what);
+/* The other side did not do its part in time: the connection is reset. */
+int stream__give_up(stream_t *stream, const char *what);
 /* Wake whoever sleeps at the other end of a direction. */
 void stream__wake_reader(stream_t *stream);
 void stream__wake_writer(stream_t *stream);

@@ -310,6 +310,13 @@ static void look_out(const half_t *rx, outlook_t *outlook)
     outlook_add(outlook, &flow->switches, rx->switches);
 }
 
+static bool may_retry(const transfer_t *transfer, unsigned *retries)
+{
+    if (!transfer->blocking)
+        return (*retries)++ < MAX_RETRIES;
+    return transfer->deadline == STREAM_NEVER || os_now_us() < transfer->deadline;
+}
+
 /* The outlook is taken before the step that finds nothing, so that nothing can slip in between. */
 static int receive_slowly(stream_t *stream, const transfer_t *transfer)
 {
@@ -325,9 +332,11 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
         verdict_t verdict;
         uint32_t state = rx->flow ? load_acquire(&rx->flow->state) : 0;
         result = receive_step(stream, transfer, &verdict);
-        if (verdict == STEP_RETRY && (transfer->blocking || retries++ < MAX_RETRIES))
+        if (verdict == STEP_RETRY && may_retry(transfer, &retries))
             continue;
-        if (verdict == STEP_DONE || !transfer->blocking)
+        if (verdict == STEP_RETRY && transfer->blocking)
+            result = STREAM_TIMEOUT;
+        if (verdict != STEP_SLEEP || !transfer->blocking)
             break;
         look_out(rx, &outlook);
         outlook.seen[1] = state;

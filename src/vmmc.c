@@ -10,7 +10,19 @@ static struct {
     vmmc_identity_t self;
     vmmc_lock_t lock; /* guards the list and the counts in it */
     vmmc_link_t *links;
+    word_t distrustful;
 } node;
+
+void vmmc_distrust(void)
+{
+    if (word_swap(&node.distrustful, 1) == 0)
+        log_error("another process broke the protocol; no new user-level streams in this process");
+}
+
+bool vmmc_is_distrustful(void)
+{
+    return load_relaxed(&node.distrustful) != 0;
+}
 
 int vmmc_start(bool use_futex)
 {
