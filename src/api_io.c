@@ -1,10 +1,18 @@
 /* api_io: send, recv and their kin. */
 #include "api.h"
 
+#define MSG_WAITALL_2 0x8 /* WinSock 2's; Wine's builtin honours it here too.  Other flags it ignores. */
+
 /* What the user-level path does not honour, or only the system knows how to refuse. */
 static inline bool is_plain_request(const sock_t *sock, const char *bytes, int count)
 {
     return sock && sock_mode(sock) != SOCK_KERNEL && count >= 0 && (bytes || count == 0);
+}
+
+/* A connected stream, or one that may be: its bytes have to be counted. */
+static bool may_move_bytes(const sock_t *sock)
+{
+    return sock && sock_mode(sock) != SOCK_KERNEL && (sock_mode(sock) != SOCK_FRESH || load_relaxed(&sock->connecting));
 }
 
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
@@ -16,7 +24,7 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
         sock_demote(sock, "urgent data");
         return real_send(s, bytes, count, flags);
     }
-    return api_result(sock_send(sock, bytes, count));
+    return api_result(sock_send(sock, s, bytes, count));
 }
 
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
@@ -24,18 +32,18 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return real_recv(s, bytes, count, flags);
-    if (flags & ~MSG_PEEK) {
-        sock_demote(sock, flags & MSG_OOB ? "urgent data" : "a flag of recv");
+    if (flags & MSG_OOB) {
+        sock_demote(sock, "urgent data");
         return real_recv(s, bytes, count, flags);
     }
-    return api_result(sock_receive(sock, bytes, count, flags & MSG_PEEK));
+    unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0);
+    return api_result(sock_receive(sock, s, bytes, count, wishes));
 }
 
 /* On a connected stream the address is ignored. */
 int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const struct sockaddr *to, int to_length)
 {
-    const sock_t *sock = fdtab_get(s);
-    if (!sock || sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
+    if (!may_move_bytes(fdtab_get(s)))
         return real_sendto(s, bytes, count, flags, to, to_length);
     return api_send(s, bytes, count, flags);
 }
@@ -43,8 +51,7 @@ int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const s
 /* On a connected stream the sender's address is left as it is. */
 int WINAPI api_recvfrom(SOCKET s, char *bytes, int count, int flags, struct sockaddr *from, int *from_length)
 {
-    const sock_t *sock = fdtab_get(s);
-    if (!sock || sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
+    if (!may_move_bytes(fdtab_get(s)))
         return real_recvfrom(s, bytes, count, flags, from, from_length);
     return api_recv(s, bytes, count, flags);
 }

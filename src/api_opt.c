@@ -64,7 +64,7 @@ int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
     if ((u_long)command == (u_long)FIONBIO)
         return api_result(sock_set_nonblocking(sock, *argument != 0));
     if ((u_long)command == (u_long)FIONREAD) {
-        int waiting = sock_pending(sock);
+        int waiting = sock_pending(sock, s);
         if (waiting >= 0) {
             *argument = (u_long)waiting;
             return api_result(0);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #define KERNEL_LOOK_RATIO 16 /* with ready user-level sockets, kernel sockets are looked at in one call of so many */
+#define LONGEST_NAP_US 1000000
+#define ASK_AGAIN (-2) /* the result of a round that has none */
 #define FALLBACK_NAP_US 10000 /* where a kernel socket cannot be watched */
 #define INLINE_MEMBERS 72
 
@@ -177,14 +179,19 @@ static void notice_connections(const wide_set_t *writable)
     }
 }
 
-/* While a thread sleeps in the kernel on a socket, that socket must not become user-level under it. */
-static void enter_all(selection_t *all)
+/* While a thread sleeps in the kernel on a socket, that socket must not become user-level under it.  False: one has
+ * become so just now, and has to be asked again. */
+static bool enter_all(selection_t *all)
 {
+    bool complete = true;
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
-        if (member->sock && sock_mode(member->sock) != SOCK_KERNEL && member->kind == READS)
-            member->entered = stream_enter_kernel(&member->sock->stream, &member->sock->stream.rx, member->s);
+        if (!member->by_kernel || !member->sock || sock_mode(member->sock) == SOCK_KERNEL || member->kind != READS)
+            continue;
+        member->entered = stream_enter_kernel(&member->sock->stream, &member->sock->stream.rx, member->s);
+        complete &= member->entered;
     }
+    return complete;
 }
 
 static void leave_all(selection_t *all)
@@ -210,7 +217,10 @@ static struct timeval *time_left(const selection_t *all, struct timeval *time)
 static int select_by_kernel(selection_t *all)
 {
     struct timeval time;
-    enter_all(all);
+    if (!enter_all(all)) {
+        leave_all(all);
+        return ASK_AGAIN;
+    }
     int result = real_select(0, all->sets[READS], all->sets[WRITES], all->sets[EXCEPTS], time_left(all, &time));
     DWORD error = GetLastError();
     leave_all(all);
@@ -285,16 +295,17 @@ static void sleep_armed(selection_t *all)
 {
     waiter_t *waiter = wait_mine();
     uint64_t nap = 1000, now = os_now_us();
-    bool futex, complete = arm_all(all, waiter, &futex);
-    while (!look_for_news(all, WAIT_LOOK_US) && now < all->deadline) {
+    bool futex, entered = enter_all(all), complete = arm_all(all, waiter, &futex);
+    while (entered && !look_for_news(all, WAIT_LOOK_US) && now < all->deadline && nap < LONGEST_NAP_US * 4) {
         uint64_t limit = !complete && nap > FALLBACK_NAP_US ? FALLBACK_NAP_US : nap;
         wait_sleep(waiter, futex, all->deadline - now < limit ? all->deadline - now : limit);
-        nap = nap < 250000 ? nap * 4 : 1000000;
+        nap *= 4; /* after the longest nap everything is asked afresh: sockets may have become user-level */
         now = os_now_us();
         if (!complete)
             break;
     }
     disarm_all(all);
+    leave_all(all);
 }
 
 /* ---- the call ---- */
@@ -330,7 +341,7 @@ static int report(selection_t *all)
     return total;
 }
 
-/* One round: a result, or -2 to go round again after the sleep it took. */
+/* One round: a result, or ASK_AGAIN. */
 static int select_round(selection_t *all, uint32_t *learnt_spin)
 {
     static word_t calls;
@@ -344,7 +355,7 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
     uint64_t now = os_now_us();
     if (now < all->deadline && look_for_news(all, spin_budget_us(learnt_spin))) {
         spin_learn(learnt_spin, true);
-        return -2;
+        return ASK_AGAIN;
     }
     int found = ask_kernel(all);
     if (found)
@@ -353,7 +364,7 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
         return report(all);
     spin_learn(learnt_spin, false);
     sleep_armed(all);
-    return -2;
+    return ASK_AGAIN;
 }
 
 int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *excepts, const PTIMEVAL timeout)
@@ -371,7 +382,7 @@ int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *except
     int result;
     do {
         result = select_round(&all, &learnt_spin);
-    } while (result == -2);
+    } while (result == ASK_AGAIN);
     DWORD error = GetLastError();
     release(&all);
     SetLastError(error);

@@ -92,7 +92,7 @@ int WINAPI api_getpeername(SOCKET s, struct sockaddr *name, int *length)
 int WINAPI api_shutdown(SOCKET s, int how)
 {
     sock_t *sock = fdtab_get(s);
-    if (!sock || how < 0 || how > 2 || sock_shutdown(sock, how) == -WSAEOPNOTSUPP)
+    if (!sock || how < 0 || how > 2 || sock_shutdown(sock, s, how) == -WSAEOPNOTSUPP)
         return real_shutdown(s, how);
     SetLastError(0);
     return 0;

@@ -33,7 +33,7 @@ typedef struct config {
     uint32_t spin_us;         /* VMMC_SPIN = 100           longest spin before sleeping, in microseconds */
     wait_choice_t wait;       /* VMMC_WAIT = auto | futex | event */
     log_level_t log_level;    /* VMMC_LOG_LEVEL = off | error | info | debug */
-    char log_file[260];       /* VMMC_LOG_FILE */
+    char log_file[260];       /* VMMC_LOG_FILE           "%p" stands for the process's number */
 } config_t;
 
 /* Fill `config` from defaults, then `ini_path` (may be NULL), then the environment; start the log; report what is

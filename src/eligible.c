@@ -3,6 +3,7 @@
 
 #include "modules.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,21 +26,27 @@ typedef struct finding {
     char reason[160];
 } finding_t;
 
-static bool is_data_call(const module_import_t *import)
+static bool is_data_call(const char *name, unsigned ordinal)
 {
     for (size_t i = 0; i < sizeof data_calls / sizeof *data_calls; i++) {
-        if (import->name ? strcmp(import->name, data_calls[i].name) == 0
-                         : data_calls[i].ordinal && data_calls[i].ordinal == import->ordinal)
+        if (name ? strcmp(name, data_calls[i].name) == 0
+                 : data_calls[i].ordinal && data_calls[i].ordinal == ordinal)
             return true;
     }
     return false;
+}
+
+bool eligible_is_data_call(const char *name)
+{
+    uintptr_t number = (uintptr_t)name;
+    return number >> 16 ? is_data_call(name, 0) : is_data_call(NULL, (unsigned)number);
 }
 
 static void inspect(const module_import_t *import, void *context)
 {
     finding_t *finding = context;
     char name[64];
-    if (finding->found || _stricmp(import->dll, "ws2_32.dll") != 0 || !is_data_call(import) ||
+    if (finding->found || _stricmp(import->dll, "ws2_32.dll") != 0 || !is_data_call(import->name, import->ordinal) ||
         module_is_system(import->module))
         return;
     module_name(import->module, name);

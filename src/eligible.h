@@ -12,4 +12,7 @@ const char *eligible_check_modules(void);
 /* The same for one module that is being loaded; safe under the loader's lock. */
 const char *eligible_check_module(HMODULE module);
 
+/* True if `name` (a string, or an ordinal in its low 16 bits) is one of ws2_32's data calls. */
+bool eligible_is_data_call(const char *name);
+
 #endif

@@ -16,7 +16,7 @@ static struct {
     word_t configured;
     word_t started;
     config_t config;
-    const char *reason;
+    _Atomic(const char *) reason; /* NULL: streams are possible */
 } init;
 
 /* The lock is held over slow calls here, but only while the process starts. */
@@ -90,24 +90,24 @@ const char *init_transport(void)
 {
     const config_t *config = init_config();
     if (load_acquire(&init.started))
-        return init.reason;
+        return atomic_load(&init.reason);
     lock_take(&init.lock);
     if (!load_relaxed(&init.started)) {
         const char *reason = start(config);
         if (reason)
             log_info("no user-level streams in this process: %s", reason);
-        init.reason = reason;
+        if (reason)
+            atomic_store(&init.reason, reason);
         store_release(&init.started, 1);
     }
     lock_release(&init.lock);
-    return init.reason;
+    return atomic_load(&init.reason);
 }
 
+/* Without the lock: this is also called under the loader's lock, which start() takes while it holds ours. */
 void init_forbid(const char *why)
 {
-    lock_take(&init.lock);
-    if (!init.reason)
+    const char *none = NULL;
+    if (atomic_compare_exchange_strong(&init.reason, &none, why))
         log_info("no more user-level streams in this process: %s", why);
-    init.reason = why;
-    lock_release(&init.lock);
 }

@@ -23,16 +23,28 @@ static struct {
     int file;
 } log_state = {LOG_OFF, 2};
 
+/* "%p" in the name becomes the process's number. */
+static void name_for_process(const char *path, char *own, size_t size)
+{
+    const char *mark = strstr(path, "%p");
+    if (mark)
+        snprintf(own, size, "%.*s%lu%s", (int)(mark - path), path, (unsigned long)os_process_self().pid, mark + 2);
+    else
+        snprintf(own, size, "%s", path);
+}
+
 void log_start(log_level_t level, const char *path)
 {
     log_state.level = level;
     if (level == LOG_OFF || !path || !*path)
         return;
-    int file = _open(path, _O_WRONLY | _O_APPEND | _O_CREAT | _O_BINARY, 0600);
+    char own[300];
+    name_for_process(path, own, sizeof own);
+    int file = _open(own, _O_WRONLY | _O_APPEND | _O_CREAT | _O_BINARY, 0600);
     if (file >= 0)
         log_state.file = file;
     else
-        log_error("log file %s could not be opened; writing to standard error", path);
+        log_error("log file %s could not be opened; writing to standard error", own);
 }
 
 bool log_wants(log_level_t level)

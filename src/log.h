@@ -1,6 +1,7 @@
 /* log: one line per event, off by default; the answer to "why is this connection not user-level?".
  *
- * Each line is one write to a file opened for appending, so several processes may share a file.  Threads: any. */
+ * Each line is one write to a file opened for appending, so several processes may share a file on
+ * Windows; Wine does not append atomically, so there give each its own ("%p" in the name).  Threads: any. */
 #ifndef VMMC_LOG_H
 #define VMMC_LOG_H
 

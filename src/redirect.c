@@ -12,11 +12,11 @@
 
 /* After a demotion that the other end could not follow, what it had sent still lies here; only this process can read
  * it. */
-static bool read_leftover(sock_t *sock, void *bytes, DWORD count, DWORD *moved)
+static bool read_leftover(sock_t *sock, HANDLE file, void *bytes, DWORD count, DWORD *moved)
 {
-    if (sock_mode(sock) != SOCK_USER || stream_readable(&sock->stream, sock->handle) == STREAM_BY_KERNEL)
+    if (sock_mode(sock) != SOCK_USER || stream_readable(&sock->stream, (uintptr_t)file) == STREAM_BY_KERNEL)
         return false;
-    int got = sock_receive(sock, bytes, (int)count, false);
+    int got = sock_receive(sock, (uintptr_t)file, bytes, (int)count, 0);
     if (moved)
         *moved = got < 0 ? 0 : (DWORD)got;
     if (got < 0)
@@ -29,7 +29,7 @@ static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved
     sock_t *sock = fdtab_get((uintptr_t)file);
     if (sock) {
         sock_demote(sock, "ReadFile");
-        if (!overlapped && read_leftover(sock, bytes, count, moved))
+        if (!overlapped && read_leftover(sock, file, bytes, count, moved))
             return GetLastError() == 0 || (moved && *moved);
     }
     return ReadFile(file, bytes, count, moved, overlapped);
@@ -124,9 +124,26 @@ static void *replacement(const void *address)
     return NULL;
 }
 
+/* A program that looks up ws2_32's data calls means to use them: the same as importing them. */
+static void judge_look_up(HMODULE module, const char *name, const void *caller)
+{
+    HMODULE from = NULL;
+    if (module != GetModuleHandleA("ws2_32.dll") || !eligible_is_data_call(name))
+        return;
+    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, caller,
+                       &from);
+    if (from && !module_is_system(from)) {
+        init_forbid("a module looks up ws2_32's data calls itself");
+        watcher_demote_all();
+    }
+}
+
 static FARPROC WINAPI symbol_get(HMODULE module, const char *name)
 {
     FARPROC found = GetProcAddress(module, name);
+    DWORD error = GetLastError();
+    judge_look_up(module, name, __builtin_return_address(0));
+    SetLastError(error);
     void *ours = replacement((void *)found);
     return ours ? (FARPROC)ours : found;
 }

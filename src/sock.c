@@ -156,6 +156,11 @@ static uint64_t deadline_after(uint32_t timeout_ms)
     return timeout_ms ? os_now_us() + timeout_ms * 1000ull : STREAM_NEVER;
 }
 
+static bool is_still(const sock_t *sock, uintptr_t handle)
+{
+    return sock->handle == handle && !load_acquire(&sock->stream.closing);
+}
+
 /* The kernel socket of a stream is non-blocking whatever the program wants, so blocking is done here. */
 static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sending)
 {
@@ -166,12 +171,19 @@ static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sendin
         if (moved >= 0)
             return moved;
         int error = wsaerr_from_system();
-        if (error != -WSAEWOULDBLOCK || !transfer->blocking || !load_relaxed(&sock->kernel_nonblocking))
+        if (error != -WSAEWOULDBLOCK || !transfer->blocking)
             return error;
         error = kernel_wait_until(transfer->socket, sending, transfer->deadline);
         if (error)
             return error;
+        if (!is_still(sock, transfer->socket))
+            return -WSAENOTSOCK; /* closed while we waited; the number may be another connection's by now */
     }
+}
+
+static bool may_have_sent_a_part(int error)
+{
+    return error == -WSAETIMEDOUT || error == -WSAEINTR || error == -ERROR_OPERATION_ABORTED;
 }
 
 /* One piece by the kernel; 0 with *again set: the direction has become user-level meanwhile. */
@@ -180,8 +192,10 @@ static int piece_by_kernel(sock_t *sock, const transfer_t *transfer, bool sendin
     half_t *half = sending ? &sock->stream.tx : &sock->stream.rx;
     *again = !stream_enter_kernel(&sock->stream, half, transfer->socket);
     if (*again)
-        return load_relaxed(&sock->stream.closing) || sock->handle != transfer->socket ? -WSAENOTSOCK : 0;
+        return is_still(sock, transfer->socket) ? 0 : -WSAENOTSOCK;
     int moved = kernel_transfer(sock, transfer, sending);
+    if (sending && may_have_sent_a_part(moved))
+        stream_forbid_sending(&sock->stream);
     stream_leave_kernel(&sock->stream, half, moved > 0 && !transfer->peek ? moved : 0);
     return moved;
 }
@@ -204,9 +218,28 @@ static int piece(sock_t *sock, const transfer_t *transfer, bool sending)
     }
 }
 
-int sock_send(sock_t *sock, const void *bytes, int count)
+/* Go on after a first piece until everything is moved, the stream ends or fails.  A time-out is reported although bytes
+ * were moved, as the builtin does for a send. */
+static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
 {
-    transfer_t transfer = {.socket = sock->handle,
+    int count = (int)transfer->count;
+    uint8_t *bytes = transfer->bytes;
+    while (done > 0 && done < count) {
+        transfer->bytes = bytes + done;
+        transfer->count = (uint32_t)(count - done);
+        int more = piece(sock, transfer, sending);
+        if (more == -WSAETIMEDOUT && sending)
+            return more;
+        if (more <= 0)
+            break;
+        done += more;
+    }
+    return done;
+}
+
+int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+{
+    transfer_t transfer = {.socket = handle,
                            .bytes = (void *)bytes,
                            .count = (uint32_t)count,
                            .blocking = !load_relaxed(&sock->nonblocking),
@@ -215,48 +248,42 @@ int sock_send(sock_t *sock, const void *bytes, int count)
         look_around(sock);
     int done = piece(sock, &transfer, true);
     /* A switch of carriers may split a blocking send, which the program must not see. */
-    while (done >= 0 && done < count && transfer.blocking) {
-        transfer.bytes = (uint8_t *)bytes + done;
-        transfer.count = (uint32_t)(count - done);
-        int more = piece(sock, &transfer, true);
-        if (more < 0)
-            return more == -WSAETIMEDOUT ? more : done;
-        done += more;
-    }
-    return done;
+    return transfer.blocking ? rest(sock, &transfer, true, done) : done;
 }
 
-int sock_receive(sock_t *sock, void *bytes, int count, bool peek)
+int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
 {
-    transfer_t transfer = {.socket = sock->handle,
+    transfer_t transfer = {.socket = handle,
                            .bytes = bytes,
                            .count = (uint32_t)count,
-                           .peek = peek,
+                           .peek = flags & SOCK_PEEK,
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = deadline_after(sock->receive_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
         look_around(sock);
-    return piece(sock, &transfer, false);
+    int done = piece(sock, &transfer, false);
+    bool all = (flags & SOCK_WAIT_ALL) && transfer.blocking && !transfer.peek;
+    return all ? rest(sock, &transfer, false, done) : done;
 }
 
-int sock_pending(sock_t *sock)
+int sock_pending(sock_t *sock, uintptr_t handle)
 {
     look_around(sock);
-    int count = sock_mode(sock) == SOCK_USER ? stream_pending(&sock->stream, sock->handle) : STREAM_BY_KERNEL;
+    int count = sock_mode(sock) == SOCK_USER ? stream_pending(&sock->stream, handle) : STREAM_BY_KERNEL;
     if (count == STREAM_BY_KERNEL)
         return -WSAEOPNOTSUPP;
     return count < 0 ? 0 : count;
 }
 
-int sock_shutdown(sock_t *sock, int how)
+int sock_shutdown(sock_t *sock, uintptr_t handle, int how)
 {
     look_around(sock);
     if (sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
         return -WSAEOPNOTSUPP;
     if (how == 0 || how == 2)
-        stream_shut_receiving(&sock->stream);
+        stream_shut_receiving(&sock->stream, handle);
     if (how == 1 || how == 2)
-        stream_shut_sending(&sock->stream);
+        stream_shut_sending(&sock->stream, handle);
     /* Until the other end has turned up the kernel carries the bytes, and has to know too. */
     return sock_mode(sock) == SOCK_MEETING ? -WSAEOPNOTSUPP : 0;
 }
@@ -303,7 +330,7 @@ void sock_demote(sock_t *sock, const char *why)
     if (!streaming && sock_mode(sock) != SOCK_KERNEL)
         stay_on_kernel(sock, why);
     lock_release(&sock->lock);
-    if (streaming && !(sock->stream.tx.never && sock->stream.rx.never))
+    if (streaming && !stream_is_final(&sock->stream))
         give_stream_back(sock, why);
 }
 

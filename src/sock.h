@@ -48,12 +48,16 @@ void sock_close(uintptr_t handle);
 /* See whether the other end has turned up; cheap when there is nothing to see. */
 void sock_progress(sock_t *sock);
 
-int sock_send(sock_t *sock, const void *bytes, int count);
-int sock_receive(sock_t *sock, void *bytes, int count, bool peek);
+/* What a receive is asked to do besides taking bytes. */
+enum sock_receive_flags { SOCK_PEEK = 1, SOCK_WAIT_ALL = 2 };
+
+/* `handle` is the socket that the program named: the entry may have become another socket's meanwhile. */
+int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count);
+int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags);
 /* Bytes waiting, or -WSAEOPNOTSUPP if the kernel knows. */
-int sock_pending(sock_t *sock);
+int sock_pending(sock_t *sock, uintptr_t handle);
 /* 0; or -WSAEOPNOTSUPP if the kernel has to do it. */
-int sock_shutdown(sock_t *sock, int how);
+int sock_shutdown(sock_t *sock, uintptr_t handle, int how);
 int sock_set_nonblocking(sock_t *sock, bool on);
 
 /* Give the socket back to the kernel for good, because of `why`.  Afterwards the system's calls on it are right. */

@@ -1,6 +1,8 @@
 /* stream: life, sleeping, closing.  Sending is in stream_tx.c, receiving in stream_rx.c, leaving in stream_leave.c. */
 #include "stream_private.h"
 
+#include <stdlib.h>
+
 static void init_half(half_t *half)
 {
     size_t kept = offsetof(half_t, carrier);
@@ -22,6 +24,7 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
     store_relaxed(&stream->closing, 0);
     store_relaxed(&stream->broken, 0);
     store_relaxed(&stream->users, 1);
+    store_relaxed(&stream->gone, 0);
     lock_release(&stream->rx.lock);
     lock_release(&stream->tx.lock);
 }
@@ -95,9 +98,11 @@ void stream_leave_kernel(stream_t *stream, half_t *half, int moved)
     stream__let_go(stream);
 }
 
-void stream_forbid(stream_t *stream)
+void stream_forbid_sending(stream_t *stream)
 {
-    stream->tx.never = stream->rx.never = true;
+    lock_take(&stream->tx.lock);
+    stream->tx.never = true;
+    lock_release(&stream->tx.lock);
 }
 
 /* ---- waking and sleeping ---- */
@@ -163,7 +168,7 @@ void stream__wake_local(half_t *half)
 bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sleeper, const waiter_t *waiter)
 {
     lock_take(&half->lock);
-    bool open = stream__gone(stream, socket) != STREAM_CANCELLED;
+    bool open = stream_is_attached(stream) && stream__gone(stream, socket) != STREAM_CANCELLED;
     if (open) {
         stream__hold(stream);
         stream__arm_locked(half, stream__waiter_word(stream, half), sleeper, wait_number(waiter));
@@ -205,6 +210,7 @@ static void let_go_of_memory(stream_t *stream)
         vmmc_unexport_later(stream->link, rx->offered.handle, stream->mailbox);
     if (rx->ring.handle)
         vmmc_unexport_later(stream->link, rx->ring.handle, stream->mailbox);
+    free(rx->leftover);
     vmmc_mailbox_leave(stream->link, stream->mailbox);
     vmmc_link_release(stream->link);
     stream->link = NULL;
@@ -212,8 +218,11 @@ static void let_go_of_memory(stream_t *stream)
 
 void stream__let_go(stream_t *stream)
 {
-    if (word_add(&stream->users, (uint32_t)-1) == 0 && stream_is_attached(stream))
+    if (word_add(&stream->users, (uint32_t)-1) != 0)
+        return;
+    if (stream_is_attached(stream))
         let_go_of_memory(stream);
+    store_release(&stream->gone, 1); /* only now may the entry be used again; pairs with stream_is_gone() */
 }
 
 static bool spin_for(const half_t *half, const outlook_t *outlook, uint32_t us, uint32_t kicks)
@@ -244,7 +253,8 @@ static void sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     lock_take(&half->lock);
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     lock_release(&half->lock);
-    while (!spin_for(half, outlook, WAIT_LOOK_US, kicks) && now < deadline && !vmmc_link_is_dead(stream->link)) {
+    while (!spin_for(half, outlook, WAIT_LOOK_US, kicks) && now < deadline && !vmmc_link_is_dead(stream->link) &&
+           !load_relaxed(&stream->broken)) {
         wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < nap ? deadline - now : nap);
         nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
@@ -312,6 +322,7 @@ void stream_close(stream_t *stream, bool hard)
     lock_take(&stream->tx.lock);
     lock_take(&stream->rx.lock);
     if (stream_is_attached(stream)) {
+        stream__restore_now(stream);
         close_sending(stream, hard || has_unread(&stream->rx));
         flow_shm_t *in = stream->rx.flow;
         store_release(&in->consumer, load_relaxed(&in->consumer) | FLOW_READER_CLOSED);

@@ -64,6 +64,9 @@ typedef struct half {
     bool frozen;           /* sender: the receiver is leaving */
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
     uint32_t restored;     /* sender: returned bytes already given to the kernel */
+    uint64_t frozen_since; /* sender: on os_now_us() */
+    uint8_t *leftover;     /* receiver: taken out of the carriers, but not accepted back by the sender */
+    uint32_t leftover_at, leftover_end;
 } half_t;
 
 typedef struct stream {
@@ -77,12 +80,13 @@ typedef struct stream {
     word_t closing;
     word_t broken; /* the other side wrote something impossible, or did not answer: reset */
     word_t users;  /* threads that may be asleep inside, plus one for the owner */
+    word_t gone;   /* the last of them has left and cleaned up */
 } stream_t;
 
 /* True once the owner has closed the stream and the last thread has left it. */
 static inline bool stream_is_gone(const stream_t *stream)
 {
-    return load_acquire(&stream->users) == 0;
+    return load_acquire(&stream->gone) != 0;
 }
 
 /* Make `stream` new, for the kernel connection `socket`.  Its memory must have been a stream, or zero, before: threads
@@ -94,12 +98,12 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
 void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory);
 bool stream_is_attached(const stream_t *stream);
 
+/* A kernel call may have sent a part of its bytes before it failed: nobody knows how many, so no ring for sending. */
+void stream_forbid_sending(stream_t *stream);
 /* Around every kernel call that may take or give bytes of this stream without the stream's knowledge; enter fails
  * (false) if the direction has become user-level, in which case the caller asks the stream again. */
 bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket);
 void stream_leave_kernel(stream_t *stream, half_t *half, int moved);
-/* No ring for these directions, ever (before they have one). */
-void stream_forbid(stream_t *stream);
 
 /* One request to move bytes. */
 typedef struct transfer {
@@ -117,8 +121,8 @@ int stream_send(stream_t *stream, const transfer_t *transfer);
 int stream_receive(stream_t *stream, const transfer_t *transfer);
 /* Bytes that a receive would return now; STREAM_BY_KERNEL if only the kernel knows. */
 int stream_pending(stream_t *stream, uintptr_t socket);
-int stream_shut_sending(stream_t *stream);
-void stream_shut_receiving(stream_t *stream);
+void stream_shut_sending(stream_t *stream, uintptr_t socket);
+void stream_shut_receiving(stream_t *stream, uintptr_t socket);
 /* Publish the end and let go of everything once no thread is inside.  `hard`: as a reset. */
 void stream_close(stream_t *stream, bool hard);
 
@@ -139,6 +143,12 @@ void stream_kick(stream_t *stream);
 /* Move both directions to the kernel for good.  Waits for the other side at most 2 x 250 ms, then resets.  0, or
  * STREAM_RESET; STREAM_AGAIN: the other side is gone and unread bytes stay in this process. */
 int stream_demote(stream_t *stream);
+/* True if both directions are the kernel's for good. */
+static inline bool stream_is_final(const stream_t *stream)
+{
+    return stream->tx.carrier == CARRIER_FINAL && stream->rx.carrier == CARRIER_FINAL;
+}
+
 /* Answer the other side's wish to leave, if it has one; the watcher and senders call it.  True: call again soon. */
 bool stream_serve_peer(stream_t *stream);
 

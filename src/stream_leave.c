@@ -7,6 +7,8 @@
  * sender's watcher answers if none of its threads is in a call.  Each wait is bounded; then the connection is reset. */
 #include "stream_private.h"
 
+#include <stdlib.h>
+
 #define MAX_RETURNED (4u << 20)
 #define WATCHER_NUMBER 1 /* the first waiter of each process is its watcher's */
 
@@ -36,6 +38,7 @@ static void freeze(stream_t *stream)
 {
     half_t *tx = &stream->tx;
     tx->frozen = tx->carrier != CARRIER_FINAL;
+    tx->frozen_since = os_now_us();
     finish_sending_half(stream, TX_PEER_LEAVES);
     stream__mark(tx, tx->frozen ? FLOW_FROZEN : FLOW_FROZEN | FLOW_RESTORED);
     full_fence();
@@ -68,6 +71,19 @@ static bool restore(stream_t *stream)
     stream__wake_reader(stream);
     stream__wake_local(tx);
     return false;
+}
+
+void stream__restore_now(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    if (tx->frozen && (load_acquire(&tx->flow->consumer) & FLOW_READER_RETURNED))
+        restore(stream);
+}
+
+int stream__thaw(stream_t *stream)
+{
+    stream->tx.frozen = false;
+    return stream__give_up(stream, "the receiver asked to hold still and then did not finish");
 }
 
 bool stream_serve_peer(stream_t *stream)
@@ -120,23 +136,37 @@ static uint32_t unread_bytes(const half_t *rx)
     return load_acquire(&rx->flow->tail) - rx->position;
 }
 
-/* Take everything out of the carriers into an export of our own.  The sender holds still. */
+/* Take everything out of the carriers into an export of our own.  The sender holds still, so what it has announced is
+ * there or will be in an instant. */
 static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
 {
     uint32_t size = 4096, done = 0;
+    uint64_t until = os_now_us() + STREAM_PATIENCE_US;
     while (size < count)
         size *= 2;
     if (vmmc_export(stream->link, size, region) != 0)
         return STREAM_RESET;
     while (done < count) {
         int moved = stream__drain(stream, region->base + done, count - done);
-        if (moved == STREAM_AGAIN)
+        if (moved == STREAM_AGAIN && os_now_us() < until && !load_relaxed(&stream->closing))
             continue;
         if (moved <= 0)
             return STREAM_RESET;
         done += (uint32_t)moved;
     }
     return 0;
+}
+
+/* The sender could not take them back: they stay in this process, before anything else. */
+static int keep_leftover(half_t *rx, const vmmc_region_t *region, uint32_t count)
+{
+    rx->leftover = count ? malloc(count) : NULL;
+    if (!rx->leftover)
+        return count ? STREAM_RESET : STREAM_AGAIN;
+    memcpy(rx->leftover, region->base, count);
+    rx->leftover_at = 0;
+    rx->leftover_end = count;
+    return STREAM_AGAIN;
 }
 
 static int return_unread(stream_t *stream)
@@ -149,9 +179,12 @@ static int return_unread(stream_t *stream)
     store_relaxed(&rx->flow->returned, region.handle);
     store_relaxed(&rx->flow->returned_bytes, count);
     tell_sender(stream, FLOW_READER_RETURNED);
-    bool restored = await_sender(stream, FLOW_RESTORED);
+    bool restored = await_sender(stream, FLOW_RESTORED | FLOW_CLOSED);
+    uint32_t state = load_acquire(&rx->flow->state);
     if (region.handle)
         vmmc_unexport_later(stream->link, region.handle, stream->mailbox);
+    if (!(state & FLOW_RESTORED) && (restored || vmmc_link_is_dead(stream->link)))
+        return keep_leftover(rx, &region, count);
     if (!restored)
         return stream__give_up(stream, "the sender did not take returned bytes in time");
     return count == unread ? 0 : STREAM_AGAIN; /* too much for one export: this process keeps it */
@@ -180,13 +213,24 @@ static int leave_receiving_half(stream_t *stream)
     return error;
 }
 
+/* Another thread of this process is in the middle of the same demotion. */
+static void await_other_thread(stream_t *stream, half_t *half)
+{
+    outlook_t nothing = {.count = 0};
+    uint64_t until = os_now_us() + 3 * STREAM_PATIENCE_US;
+    while (half->busy && stream__sleep(stream, half, &nothing, until))
+        ;
+}
+
 static int demote_receiving(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     int result = 0;
     lock_take(&rx->lock);
     rx->never = true;
-    if (rx->consented && rx->carrier != CARRIER_FINAL && !rx->busy) {
+    if (rx->busy)
+        await_other_thread(stream, rx);
+    else if (rx->consented && rx->carrier != CARRIER_FINAL) {
         rx->busy = true;
         result = leave_receiving_half(stream);
         rx->busy = false;
@@ -196,11 +240,29 @@ static int demote_receiving(stream_t *stream)
     return result;
 }
 
+/* While the other side is leaving too, bytes it returned to us must reach the kernel before anything that our program
+ * is about to put there. */
+static void await_thaw(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    uint64_t until = os_now_us() + 2 * STREAM_PATIENCE_US, now;
+    while (tx->frozen && (now = os_now_us()) < until) {
+        outlook_t outlook = {.count = 0};
+        outlook_add(&outlook, &tx->flow->consumer, load_acquire(&tx->flow->consumer));
+        lock_release(&tx->lock);
+        stream_serve_peer(stream);
+        lock_take(&tx->lock);
+        if (tx->frozen)
+            stream__sleep(stream, tx, &outlook, now + 2000);
+    }
+}
+
 static void demote_sending(stream_t *stream)
 {
     half_t *tx = &stream->tx;
     lock_take(&tx->lock);
     tx->never = true;
+    await_thaw(stream);
     if (tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
         finish_sending_half(stream, TX_LEAVE);
     lock_release(&tx->lock);

@@ -62,6 +62,10 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us);
 void stream__hold(stream_t *stream);
 void stream__let_go(stream_t *stream);
 
+/* A frozen sender gives up on its receiver: the connection is reset.  Returns STREAM_RESET. */
+int stream__thaw(stream_t *stream);
+/* The socket is being closed: if the receiver has returned bytes, give them to the kernel now; tx.lock held. */
+void stream__restore_now(stream_t *stream);
 /* Take up to `room` bytes out of whatever carries them now; rx.lock held.  A count, STREAM_AGAIN, or 0: nothing. */
 int stream__drain(stream_t *stream, uint8_t *bytes, uint32_t room);
 /* Publish a switch from a ring to the kernel; called with tx.lock held. */

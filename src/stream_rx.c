@@ -2,7 +2,9 @@
 #include "ring.h"
 #include "stream_private.h"
 
-#define MAX_RETRIES 20 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
+#include <stdlib.h>
+
+#define MAX_RETRIES 8 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
 #define USEFUL_SHARE 4 /* a sleeping sender is woken when this fraction of the ring is free */
 
 /* The sender's words, loaded in an order that makes them agree: an end mark is read before the tail it closes, and the
@@ -130,8 +132,12 @@ static int64_t available(stream_t *stream, sight_t *sight)
             return stream__break(stream, "a carrier ends beyond what was sent");
         if (rx->carrier == CARRIER_RING && count > rx->ring.size)
             return stream__break(stream, "more bytes are announced than the ring holds");
-        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0)
+        if (sight->switches - rx->switches > 2)
+            return stream__break(stream, "more switches are published than can be unacknowledged");
+        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0) {
+            rx->seen = sight->tail;
             return 0; /* taken from the kernel before the sender could announce them */
+        }
         if (count > INT32_MAX)
             return stream__break(stream, "the sender's tail runs backwards");
         rx->seen = sight->tail;
@@ -201,12 +207,12 @@ static bool sender_process_died(stream_t *stream)
     return vmmc_link_is_dead(stream->link);
 }
 
-/* Nothing is available: is this the end?  1: no; otherwise the result of the receive. */
-static int check_end(stream_t *stream, const sight_t *sight)
+/* Nothing is available: is this the end?  1: no; otherwise the result of the receive.  `dead` was asked for before the
+ * sight was taken, or bytes published in between would be missed. */
+static int check_end(stream_t *stream, const sight_t *sight, bool dead)
 {
     half_t *rx = &stream->rx;
     rx_event_t event;
-    bool dead = sender_process_died(stream);
     if (sight->state & FLOW_FINAL)
         event = RX_FINAL_MARK;
     else if (sight->state & (FLOW_FIN | FLOW_CLOSED))
@@ -246,6 +252,20 @@ static int check_receiver(stream_t *stream, const transfer_t *transfer)
     return 0;
 }
 
+/* Bytes that were taken out for a demotion that did not succeed come first. */
+static int take_leftover(half_t *rx, const transfer_t *transfer)
+{
+    uint32_t left = rx->leftover_end - rx->leftover_at, part = left < transfer->count ? left : transfer->count;
+    memcpy(transfer->bytes, rx->leftover + rx->leftover_at, part);
+    if (!transfer->peek)
+        rx->leftover_at += part;
+    if (rx->leftover_at == rx->leftover_end) {
+        free(rx->leftover);
+        rx->leftover = NULL;
+    }
+    return (int)part;
+}
+
 /* Bytes may be in the kernel connection an instant before the sender announces them.  A kernel select may have told the
  * program of them already, so its non-blocking receive must not come back empty-handed.  Gives the sender that
  * instant. */
@@ -276,15 +296,18 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, verdict_t 
     int stop = check_receiver(stream, transfer);
     if (stop)
         return stop;
+    if (rx->leftover)
+        return take_leftover(rx, transfer);
     if (rx->busy) { /* another thread is taking this direction back to the kernel */
         *verdict = STEP_SLEEP;
         return STREAM_AGAIN;
     }
+    bool dead = sender_process_died(stream);
     int64_t count = available(stream, &sight);
     if (count < 0)
         return (int)count;
     if (count == 0) {
-        int end = check_end(stream, &sight);
+        int end = check_end(stream, &sight, dead);
         if (end != 1)
             return end;
         *verdict = !transfer->blocking && transfer->count && kernel_runs_ahead(stream) ? STEP_RETRY : STEP_SLEEP;
@@ -354,7 +377,7 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
 static inline uint32_t can_take_at_once(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || stream__gone(stream, transfer->socket))
+    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || stream__gone(stream, transfer->socket))
         return 0;
     uint32_t tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_tx.c, publish_tail() */
     uint32_t count = tail - rx->position;
@@ -385,9 +408,12 @@ int stream_pending(stream_t *stream, uintptr_t socket)
     sight_t sight;
     lock_take(&rx->lock);
     int64_t result = check_receiver(stream, &nothing);
-    if (result == 0) {
+    if (result == 0 && rx->leftover) {
+        result = rx->leftover_end - rx->leftover_at;
+    } else if (result == 0) {
+        bool dead = sender_process_died(stream);
         result = available(stream, &sight);
-        if (result == 0 && check_end(stream, &sight) == STREAM_BY_KERNEL)
+        if (result == 0 && check_end(stream, &sight, dead) == STREAM_BY_KERNEL)
             result = STREAM_BY_KERNEL;
         /* Bytes behind a switch count too: a later receive returns them without waiting. */
         else if (result > 0)
@@ -408,11 +434,12 @@ int stream_readable(stream_t *stream, uintptr_t socket)
     return result == STREAM_BY_KERNEL ? result : verdict == STEP_DONE;
 }
 
-void stream_shut_receiving(stream_t *stream)
+void stream_shut_receiving(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
     lock_take(&rx->lock);
-    rx->shut = true;
+    if (stream__gone(stream, socket) != STREAM_CANCELLED)
+        rx->shut = true;
     lock_release(&rx->lock);
 }
 

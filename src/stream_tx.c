@@ -81,6 +81,14 @@ static bool peer_has_closed(const half_t *tx)
     return load_acquire(&tx->flow->consumer) & FLOW_READER_CLOSED;
 }
 
+/* True while a receiver that asked us to hold still may be expected to finish. */
+static bool is_thawing(const stream_t *stream)
+{
+    const half_t *tx = &stream->tx;
+    return !vmmc_link_is_dead(stream->link) && !peer_has_closed(tx) &&
+           os_now_us() - tx->frozen_since < 2 * STREAM_PATIENCE_US;
+}
+
 /* Called with the lock held; 0: go on; otherwise the result of the send. */
 static int check_sender(stream_t *stream, const transfer_t *transfer)
 {
@@ -90,8 +98,10 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
         return gone;
     if (tx->shut)
         return STREAM_SHUT;
+    if (tx->frozen)
+        return is_thawing(stream) ? 0 : stream__thaw(stream);
     if (tx->carrier == CARRIER_FINAL)
-        return tx->frozen ? 0 : STREAM_BY_KERNEL;
+        return STREAM_BY_KERNEL;
     if (!tx->flow || !(load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
         return STREAM_BY_KERNEL;
     if (vmmc_link_is_dead(stream->link))
@@ -188,9 +198,9 @@ static int wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t 
     if (now >= transfer->deadline)
         return STREAM_TIMEOUT;
     uint64_t patience = now + NO_PROGRESS_US < transfer->deadline ? now + NO_PROGRESS_US : transfer->deadline;
-    bool progress = transfer->blocking ? stream__sleep(stream, tx, &outlook, patience) && outlook_has_changed(&outlook)
+    bool progress = transfer->blocking ? stream__sleep(stream, tx, &outlook, patience)
                                        : stream__look(tx, &outlook, QUICK_LOOK_US);
-    if (!progress && tx->carrier == CARRIER_RING && !load_relaxed(&stream->closing) &&
+    if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
         tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)
         stream__switch_to_kernel(stream);
     return 0;
@@ -259,7 +269,8 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
         lock_release(&tx->lock);
         stream_serve_peer(stream);
         lock_take(&tx->lock);
-        return 0;
+        bool served = tx->frozen || tx->carrier == CARRIER_FINAL || load_relaxed(&stream->closing);
+        return served ? 0 : stream__break(stream, "the receiver's wishes make no sense");
     }
     stop = take_offer(stream);
     if (stop)
@@ -337,26 +348,34 @@ int stream_send(stream_t *stream, const transfer_t *transfer)
     return (int)transfer->count;
 }
 
-int stream_shut_sending(stream_t *stream)
+/* Called with the lock held. */
+static void shut_sending(stream_t *stream)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
-    if (!tx->shut && tx_decide(tx->carrier, TX_SHUT) == TX_FIN_RING) {
+    if (tx_decide(tx->carrier, TX_SHUT) == TX_FIN_RING) {
         stream__mark(tx, FLOW_FIN);
-    } else if (!tx->shut) {
+    } else {
         tx->never = true; /* should the stream be attached only now */
         if (tx->flow)
             stream__mark(tx, FLOW_FINAL);
         tx->carrier = CARRIER_FINAL;
-        stream->kernel->shut(stream->socket);
+        if (!tx->frozen)
+            stream->kernel->shut(stream->socket);
     }
     tx->shut = true;
     full_fence();
     if (tx->flow)
         stream__wake_reader(stream);
     stream__wake_local(tx);
+}
+
+void stream_shut_sending(stream_t *stream, uintptr_t socket)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    if (!tx->shut && stream__gone(stream, socket) != STREAM_CANCELLED)
+        shut_sending(stream);
     lock_release(&tx->lock);
-    return 0;
 }
 
 int stream_writable(stream_t *stream, uintptr_t socket)

@@ -65,7 +65,23 @@ static void demote(sock_t *sock, void *context)
 {
     (void)context;
     if (sock_mode(sock) != SOCK_KERNEL)
-        sock_demote(sock, "a module that calls ws2_32 itself");
+        sock_demote(sock, "a module with calls of its own to ws2_32");
+}
+
+/* Not on the watcher's own thread: a demotion waits for the other end's watcher, which may be waiting for ours. */
+static DWORD WINAPI demote_every(void *context)
+{
+    fdtab_each(demote, context);
+    return 0;
+}
+
+static void begin_demotions(void)
+{
+    HANDLE thread = CreateThread(NULL, 0, demote_every, NULL, 0, NULL);
+    if (thread)
+        CloseHandle(thread);
+    else
+        log_error("no thread to give the streams back with");
 }
 
 /* ---- the thread ---- */
@@ -77,7 +93,7 @@ static bool round_of_errands(void)
     wait_rearm_event(watcher.doorbell);
     fdtab_each(serve, &unfinished);
     if (word_swap(&watcher.demote_all, 0))
-        fdtab_each(demote, NULL);
+        begin_demotions();
     kpoll_collect();
     return unfinished;
 }
