@@ -63,7 +63,7 @@ static void end_and_reset_follow_the_last_byte(void **state)
     unit_pair_open(&pair, 4096, 4096);
     unit_promote(&pair);
     unit_send(&pair.end[0], 4, 0, 500, true);
-    stream_shut_sending(&pair.end[0]);
+    unit_shut(&pair.end[0]);
     assert_int_equal(unit_send(&pair.end[0], 4, 0, 1, true), STREAM_SHUT);
     unit_expect(&pair.end[1], 4, 0, 500);
     assert_int_equal(unit_receive(&pair.end[1], &byte, 1, true), 0);

@@ -69,6 +69,7 @@ void unit_clean(void)
 void unit_start(void)
 {
     static waiter_t *doorbell;
+    log_start(getenv("UNIT_LOG") ? LOG_DEBUG : LOG_OFF, NULL);
     if (vmmc_start(use_futex) != 0 || wait_number(doorbell = wait_reserve()) != 1)
         unit_fail(__FILE__, __LINE__, "the layers start");
 }
@@ -271,6 +272,11 @@ int unit_receive(stream_t *stream, void *bytes, uint32_t count, bool blocking)
     return result;
 }
 
+void unit_shut(stream_t *stream)
+{
+    stream_shut_sending(stream, stream->socket);
+}
+
 void unit_expect(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count)
 {
     uint8_t bytes[65536];
@@ -363,7 +369,7 @@ void *unit_sender(void *argument)
     free(bytes);
     unit_check(program->result == 0 || program->stop_on_failure);
     if (program->result == 0 && !program->stays_open)
-        stream_shut_sending(program->stream);
+        unit_shut(program->stream);
     return NULL;
 }
 

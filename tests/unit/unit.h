@@ -28,7 +28,8 @@ uint32_t unit_random(uint32_t *state, uint32_t below);
 
 /* Run the cases and leave nothing in shared memory.  Arguments: `event`: sleep on events instead of futexes; `known`:
  * run the cases that are known to fail instead of the others; anything else is a pattern for the names of cases.
- * unit_main_bare() does not start the layers: for programs whose children do. */
+ * UNIT_LOG in the environment turns the log on.  unit_main_bare() does not start the layers: for programs whose
+ * children do. */
 #define unit_main(argc, argv, tests, known) UNIT_RUN(argc, argv, tests, known, true)
 #define unit_main_bare(argc, argv, tests, known) UNIT_RUN(argc, argv, tests, known, false)
 #define UNIT_RUN(argc, argv, tests, known, start) \
@@ -74,6 +75,8 @@ void unit_promote(unit_pair_t *pair);
 /* One call of the stream, with bytes of the pattern. */
 int unit_send(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count, bool blocking);
 int unit_receive(stream_t *stream, void *bytes, uint32_t count, bool blocking);
+/* No more bytes will be sent. */
+void unit_shut(stream_t *stream);
 /* Receive exactly these bytes, by the stream or straight from the kernel. */
 void unit_expect(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count);
 void unit_kernel_expect(int fd, uint32_t seed, uint64_t offset, uint32_t count);
