@@ -63,10 +63,6 @@ fetch_cmocka_source() {
     rm -rf "$cmocka_source" && mv "${unpacked[0]}" "$cmocka_source"
 }
 
-require_root() {
-    [ "$(id -u)" = 0 ] || die "missing: $* . Installing needs root: run 'sudo tools/setup.sh', or install these packages by hand$1_hint."
-}
-
 main() {
     [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] ||
         die "this set-up knows Debian on amd64 only; elsewhere install mingw-w64, Wine (64 and 32 bit), CMake, Ninja, cmocka, perl and gnuplot by hand."
