@@ -156,6 +156,23 @@ static void requests_for_nothing_move_nothing(void **state)
     unit_pair_close(&pair);
 }
 
+/* A count that is negative as an int must not pass for one that is there. */
+static void a_request_beyond_the_range_of_int_gets_what_is_there(void **state)
+{
+    unit_pair_t pair;
+    uint8_t *bytes = malloc(100);
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    for (uint32_t i = 0; i < 3; i++) {
+        unit_send(&pair.end[0], 1, 0, 100, true);
+        transfer_t transfer = request(&pair.end[1], bytes, UINT32_MAX - i, 1000000);
+        assert_int_equal(stream_receive(&pair.end[1], &transfer), 100);
+    }
+    free(bytes);
+    unit_pair_close(&pair);
+}
+
 static void another_socket_with_this_memory_is_told_apart(void **state)
 {
     unit_pair_t pair;
@@ -570,6 +587,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_largest_ring_of_the_settings_can_be_had),
     };
     const struct CMUnitTest known[] = {
+        cmocka_unit_test(a_request_beyond_the_range_of_int_gets_what_is_there),
         cmocka_unit_test(no_moment_of_a_switch_looks_like_an_error),
     };
     return unit_main(argc, argv, tests, known);
