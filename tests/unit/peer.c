@@ -50,6 +50,7 @@ static _Noreturn void be(peer_t *peer, peer_role_t role)
     unit_watch(&peer->watcher, &peer->stream, NULL);
     role(peer);
     unit_unwatch(&peer->watcher);
+    unit_clean_dead();
     if (!load_relaxed(&peer->stream.closing))
         stream_close(&peer->stream, false);
     close(peer->fd);

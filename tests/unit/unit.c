@@ -59,12 +59,19 @@ static void remove_page(const vmmc_identity_t *identity)
     remove_names("sem.vmmc-e-", identity->page);
 }
 
-static void clean_link(vmmc_link_t *link, void *context)
+static void clean_link(vmmc_link_t *link, void *only_dead)
 {
-    (void)context;
-    remove_names("vmmc-a-", link->ticket.key);
-    if (vmmc_link_probe(link))
+    bool dead = vmmc_link_probe(link);
+    if (dead)
         remove_page(vmmc_link_peer(link));
+    if (dead || !only_dead)
+        remove_names("vmmc-a-", link->ticket.key);
+}
+
+void unit_clean_dead(void)
+{
+    bool only_dead = true;
+    vmmc_each_link(clean_link, &only_dead);
 }
 
 void unit_clean(void)

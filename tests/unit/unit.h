@@ -45,6 +45,8 @@ bool unit_uses_futex(void);
 void unit_start(void);
 /* Remove the names of this process's shared objects, and of dead processes it had links to. */
 void unit_clean(void);
+/* The names of dead processes alone; before their links are released, since nobody knows them afterwards. */
+void unit_clean_dead(void);
 /* A thread that gives its waiter back when it ends. */
 pthread_t unit_thread(void *(*body)(void *), void *argument);
 void unit_join(pthread_t thread);
