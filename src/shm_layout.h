@@ -80,15 +80,16 @@ SHM_AT(arena_shm_t, heap, 4096 + 131072 + 1310720);
  *
  * All positions are stream offsets modulo 2^32: the bytes of this direction since the connection began, whatever
  * carried them.  A carrier is the kernel connection or a ring; switch number n ends carrier n-1 and begins carrier n.
- * The sender looks at `head` only when a ring seems full, so the words it reads at every call have a line of their own.
+ * The sender looks at `head` only when a ring seems full, and the receiver at `tail` only when it has taken all it knew
+ * of, so the words that each reads at every call have lines of their own that seldom change.
  *
  *   field            writer    read by   ordering
  *   tail             sender    receiver  release after the payload (or after the kernel took it); acquire before reading
  *   state            sender    receiver  release; FLOW_FIN and FLOW_CLOSED come after the last tail
  *   switches         sender    receiver  release after `record`; and before the first tail beyond the switch
  *   record[n & 1]    sender    receiver  covered by `switches`; not reused before `followed` has reached n
- *   wanted           sender    receiver  a hint: ring capacity in bytes that would have avoided a stall
  *   writer           sender    receiver  waiter number of a sleeping sender, 0: none
+ *   wanted           sender    receiver  a hint: ring capacity in bytes that would have avoided a stall
  *   head             receiver  sender    release after copying out; acquire before overwriting
  *   reader           receiver  sender    waiter number of a sleeping receiver, 0: none
  *   followed         receiver  sender    switches acted upon; release after `offer`
@@ -122,8 +123,8 @@ typedef struct flow_shm {
     word_t state;
     word_t switches;
     switch_shm_t record[2];
-    word_t wanted;
     _Alignas(SHM_LINE) word_t writer;
+    word_t wanted;
     _Alignas(SHM_LINE) word_t head;
     _Alignas(SHM_LINE) word_t reader;
     word_t followed;

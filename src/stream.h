@@ -48,6 +48,7 @@ typedef struct half {
     carrier_t carrier;
     uint32_t position;
     uint32_t seen;     /* sender: last head seen; receiver: last tail seen */
+    uint32_t known;    /* receiver: bytes up to here are known to lie in the present ring */
     uint32_t switches; /* sender: published; receiver: followed */
     vmmc_region_t ring;
     flow_shm_t *flow; /* NULL until attached */

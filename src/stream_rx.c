@@ -102,6 +102,7 @@ static int follow(stream_t *stream, uint32_t carrier)
             return stream__break(stream, "the sender moved to a ring that was not offered");
         drop_old_ring(stream);
         rx->ring = rx->offered;
+        rx->known = rx->position;
         rx->carrier = CARRIER_RING;
     } else if (action == RX_FOLLOW_KERNEL) {
         if (!rx->busy)
@@ -379,11 +380,13 @@ static inline uint32_t can_take_at_once(stream_t *stream, const transfer_t *tran
     half_t *rx = &stream->rx;
     if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || stream__gone(stream, transfer->socket))
         return 0;
+    if ((int32_t)(rx->known - rx->position) >= (int32_t)transfer->count)
+        return transfer->count;
     uint32_t tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_tx.c, publish_tail() */
     uint32_t count = tail - rx->position;
     if (count > rx->ring.size || load_acquire(&rx->flow->switches) != rx->switches)
         return 0;
-    rx->seen = tail;
+    rx->seen = rx->known = tail;
     return count < transfer->count ? count : transfer->count;
 }
 
