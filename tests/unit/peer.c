@@ -40,6 +40,8 @@ static void meet(peer_t *peer)
     }
     stream_init(&peer->stream, &unit_kernel, (uintptr_t)peer->fd, peer->ring_bytes, peer->ring_max_bytes);
     stream_attach(&peer->stream, link, offer.mailbox, memory);
+    char mine = 0, theirs;
+    peer_exchange(peer, &mine, &theirs, 1); /* before that the other's stream may be the kernel's alone */
 }
 
 static _Noreturn void be(peer_t *peer, peer_role_t role)
