@@ -150,7 +150,8 @@ static inline bool stream_is_final(const stream_t *stream)
     return stream->tx.carrier == CARRIER_FINAL && stream->rx.carrier == CARRIER_FINAL;
 }
 
-/* Answer the other side's wish to leave, if it has one; the watcher and senders call it.  True: call again soon. */
+/* Answer the other side's wishes, to leave or for a ring, if it has any; the watcher and senders call it.  True: call
+ * again soon. */
 bool stream_serve_peer(stream_t *stream);
 
 #endif

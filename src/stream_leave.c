@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define MAX_RETURNED (4u << 20)
-#define WATCHER_NUMBER 1 /* the first waiter of each process is its watcher's */
 
 /* ---- the sender's side ---- */
 
@@ -99,6 +98,7 @@ bool stream_serve_peer(stream_t *stream)
             more = restore(stream);
     }
     lock_release(&tx->lock);
+    stream__consent_if_asked(stream);
     return more;
 }
 

@@ -6,6 +6,7 @@
 #include "stream.h"
 
 #define STREAM_PATIENCE_US 250000 /* for the other side's cooperation; then reset */
+#define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
 /* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
 static inline int stream__gone(const stream_t *stream, uintptr_t socket)
@@ -62,6 +63,8 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us);
 void stream__hold(stream_t *stream);
 void stream__let_go(stream_t *stream);
 
+/* The sender has filled the kernel connection and nobody reads: let it have a ring, if that can be. */
+void stream__consent_if_asked(stream_t *stream);
 /* A frozen sender gives up on its receiver: the connection is reset.  Returns STREAM_RESET. */
 int stream__thaw(stream_t *stream);
 /* The socket is being closed: if the receiver has returned bytes, give them to the kernel now; tx.lock held. */

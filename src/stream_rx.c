@@ -50,13 +50,24 @@ static bool consent(stream_t *stream)
     uint32_t state = load_acquire(&rx->flow->state);
     if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL))
         return false;
-    if (offer_ring(stream, stream->ring_bytes) != 0) {
+    uint32_t wanted = load_relaxed(&rx->flow->wanted);
+    bool larger = wanted > stream->ring_bytes && wanted <= stream->ring_max_bytes && (wanted & (wanted - 1)) == 0;
+    if (offer_ring(stream, larger ? wanted : stream->ring_bytes) != 0) {
         log_error("socket %lu: no memory for a ring; the connection stays on the kernel", (unsigned long)stream->socket);
         rx->never = true;
         return false;
     }
     rx->consented = true;
     return true;
+}
+
+void stream__consent_if_asked(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    lock_take(&rx->lock);
+    if (stream_is_attached(stream) && !load_relaxed(&stream->closing) && load_relaxed(&rx->flow->wanted))
+        consent(stream);
+    lock_release(&rx->lock);
 }
 
 /* ---- following the sender ---- */

@@ -206,10 +206,24 @@ static int wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t 
     return 0;
 }
 
+/* The receiver has never consented to a ring, perhaps because it has not begun to read; its watcher can, and then a
+ * program that writes much before anybody reads gets further than by the kernel alone. */
+static void ask_for_first_ring(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    if (tx->switches || tx->next_wanted == stream->ring_max_bytes)
+        return;
+    tx->next_wanted = stream->ring_max_bytes;
+    store_release(&tx->flow->wanted, tx->next_wanted);
+    full_fence();
+    vmmc_notify(stream->link, WATCHER_NUMBER);
+}
+
 /* The kernel connection is full: sleep in the kernel, which wakes us when the receiver has taken something. */
 static int wait_for_kernel(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
+    ask_for_first_ring(stream);
     if (!transfer->blocking)
         return STREAM_AGAIN;
     uint64_t now = os_now_us();

@@ -4,6 +4,7 @@
 
 enum {
     TO_ITSELF = 2560 * 1024, /* of blocking sends the system takes 2.8 MB, of non-blocking ones 3.9 MB */
+    TO_ITSELF_OURS = 4 * 1024 * 1024,
     IN_SMALL_PIECES = 2 * 1024 * 1024,
     EACH_FIRST = 2 * 1024 * 1024,
     AT_LEAST = 1024 * 1024,
@@ -20,15 +21,24 @@ static void send_blocks(SOCKET s, flow_t *flow, size_t length)
     }
 }
 
+/* What the transport takes on top of the kernel connection. */
+static size_t amount_to_itself(void)
+{
+    const char *dll = getenv("EXPECT_DLL"), *enabled = getenv("VMMC_ENABLED");
+    bool ours = dll != NULL && strcmp(dll, "ours") == 0 && (enabled == NULL || strcmp(enabled, "0") != 0);
+    return ours ? TO_ITSELF_OURS : TO_ITSELF;
+}
+
 static void one_thread_writes_to_itself_then_reads(void **state)
 {
     SOCKET s, t;
+    size_t amount = amount_to_itself();
     (void)state;
     tcp_pair(&s, &t);
     for (uint64_t round = 0; round < 2; round++) {
         flow_t out = flow_start(round), in = flow_start(round);
-        send_blocks(s, &out, TO_ITSELF);
-        flow_recv(t, &in, TO_ITSELF, LARGEST);
+        send_blocks(s, &out, amount);
+        flow_recv(t, &in, amount, LARGEST);
     }
     close_both(s, t);
 }

@@ -268,14 +268,26 @@ static void own_path(char *path, size_t size)
     GetModuleFileNameA(NULL, path, (DWORD)size);
 }
 
-static void spawn(peer_t *peer, const char *program, const char *role, const char *arguments, bool inherit)
+/* On a busy machine Wine 8 now and then fails to start a process, with the builtin wsock32 as with ours, before the new
+ * process has run any of its own code.  That is said aloud and tried again; every other failure is final. */
+static bool create_process(const char *program, char *command, bool inherit, PROCESS_INFORMATION *info)
 {
     STARTUPINFOA startup = { .cb = sizeof startup };
+    for (int attempt = 1; !CreateProcessA(program, command, NULL, NULL, inherit, 0, NULL, NULL, &startup, info); attempt++) {
+        if (GetLastError() != ERROR_INTERNAL_ERROR || attempt == 4)
+            return false;
+        fprintf(stderr, "Wine could not start a process (attempt %d of 4)\n", attempt);
+    }
+    return true;
+}
+
+static void spawn(peer_t *peer, const char *program, const char *role, const char *arguments, bool inherit)
+{
     PROCESS_INFORMATION info;
     char command[1024];
     snprintf(command, sizeof command, "\"%s\" --peer %s %lu %s %s", program, h.prefix, GetCurrentProcessId(), role,
              arguments);
-    if (!CreateProcessA(program, command, NULL, NULL, inherit, 0, NULL, NULL, &startup, &info))
+    if (!create_process(program, command, inherit, &info))
         FAIL("cannot start '%s': error %lu", command, GetLastError());
     CloseHandle(info.hThread);
     peer->process = info.hProcess;
