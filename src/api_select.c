@@ -279,16 +279,28 @@ static bool has_news(const selection_t *all)
     return false;
 }
 
-static bool look_for_news(const selection_t *all, uint32_t microseconds)
+static bool look_for_news(const selection_t *all, spin_t *spin)
 {
-    spin_t spin;
-    spin_begin(&spin, microseconds);
     do {
         if (has_news(all))
             return true;
-        spin.rounds |= 15; /* one look is dear here: let every one count as a block */
-    } while (spin_goes_on(&spin));
+        spin->rounds |= 15; /* one look is dear here: let every one count as a block */
+    } while (spin_goes_on(spin));
     return false;
+}
+
+static bool spin_for_news(const selection_t *all, uint32_t microseconds)
+{
+    spin_t spin;
+    spin_begin(&spin, microseconds);
+    return look_for_news(all, &spin);
+}
+
+static bool look_armed(const selection_t *all)
+{
+    spin_t spin;
+    spin_begin_politely(&spin, WAIT_LOOK_US);
+    return look_for_news(all, &spin);
 }
 
 static void sleep_armed(selection_t *all)
@@ -296,7 +308,7 @@ static void sleep_armed(selection_t *all)
     waiter_t *waiter = wait_mine();
     uint64_t nap = 1000, now = os_now_us();
     bool futex, entered = enter_all(all), complete = arm_all(all, waiter, &futex);
-    while (entered && !look_for_news(all, WAIT_LOOK_US) && now < all->deadline && nap < LONGEST_NAP_US * 4) {
+    while (entered && !look_armed(all) && now < all->deadline && nap < LONGEST_NAP_US * 4) {
         uint64_t limit = !complete && nap > FALLBACK_NAP_US ? FALLBACK_NAP_US : nap;
         wait_sleep(waiter, futex, all->deadline - now < limit ? all->deadline - now : limit);
         nap *= 4; /* after the longest nap everything is asked afresh: sockets may have become user-level */
@@ -353,7 +365,7 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
         return look && ask_kernel(all) < 0 ? SOCKET_ERROR : report(all);
     }
     uint64_t now = os_now_us();
-    if (now < all->deadline && look_for_news(all, spin_budget_us(learnt_spin))) {
+    if (now < all->deadline && spin_for_news(all, spin_budget_us(learnt_spin))) {
         spin_learn(learnt_spin, true);
         return ASK_AGAIN;
     }

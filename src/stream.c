@@ -225,15 +225,30 @@ void stream__let_go(stream_t *stream)
     store_release(&stream->gone, 1); /* only now may the entry be used again; pairs with stream_is_gone() */
 }
 
+static bool watch_for(const half_t *half, const outlook_t *outlook, spin_t *spin, uint32_t kicks)
+{
+    do {
+        if (outlook_has_changed(outlook) || load_relaxed(&half->kicks) != kicks)
+            return true;
+    } while (spin_goes_on(spin));
+    return false;
+}
+
 static bool spin_for(const half_t *half, const outlook_t *outlook, uint32_t us, uint32_t kicks)
 {
     spin_t spin;
     spin_begin(&spin, us);
-    do {
-        if (outlook_has_changed(outlook) || load_relaxed(&half->kicks) != kicks)
-            return true;
-    } while (spin_goes_on(&spin));
-    return false;
+    return watch_for(half, outlook, &spin, kicks);
+}
+
+/* True: news.  *at_a_glance: so soon that spinning would have paid. */
+static bool look_armed(const half_t *half, const outlook_t *outlook, uint32_t kicks, bool *at_a_glance)
+{
+    spin_t spin;
+    spin_begin_politely(&spin, WAIT_LOOK_US);
+    bool news = watch_for(half, outlook, &spin, kicks);
+    *at_a_glance = news && cpu_ticks() < spin.polite_from;
+    return news;
 }
 
 bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us)
@@ -245,23 +260,27 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us)
     return changed;
 }
 
-static void sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline, uint32_t kicks)
+/* True if no sleep was needed: spinning pays. */
+static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline, uint32_t kicks)
 {
     waiter_t *waiter = wait_mine();
     sleeper_t sleeper;
     uint64_t now = os_now_us(), nap = 1000;
+    bool at_a_glance, slept = false;
     lock_take(&half->lock);
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     lock_release(&half->lock);
-    while (!spin_for(half, outlook, WAIT_LOOK_US, kicks) && now < deadline && !vmmc_link_is_dead(stream->link) &&
+    while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && !vmmc_link_is_dead(stream->link) &&
            !load_relaxed(&stream->broken)) {
         wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < nap ? deadline - now : nap);
         nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
+        slept = true;
     }
     lock_take(&half->lock);
     stream__disarm_locked(half, stream__waiter_word(stream, half), &sleeper);
     lock_release(&half->lock);
+    return at_a_glance && !slept;
 }
 
 /* Three steps (see wait.h for why no wake-up is lost): spin unarmed, arm and look, then really sleep. */
@@ -270,10 +289,9 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
     uint32_t budget = spin_budget_us(&half->learnt_spin), kicks = load_relaxed(&half->kicks);
     lock_release(&half->lock);
     bool hit = spin_for(half, outlook, budget, kicks);
-    if (!hit)
-        sleep_armed(stream, half, outlook, deadline, kicks);
+    bool paid = hit || sleep_armed(stream, half, outlook, deadline, kicks);
     lock_take(&half->lock);
-    spin_learn(&half->learnt_spin, hit);
+    spin_learn(&half->learnt_spin, paid);
     return hit || deadline == STREAM_NEVER || os_now_us() < deadline;
 }
 

@@ -8,6 +8,7 @@
 
 #define FUTEX_STAGE_US 5000 /* then an alertable wait: WinSock's blocking calls run queued APCs */
 #define PREEMPTED_US 40
+#define GLANCE_US 2
 
 struct waiter {
     uint32_t slot;
@@ -268,8 +269,15 @@ void spin_begin(spin_t *spin, uint32_t microseconds)
 {
     spin->last = cpu_ticks();
     spin->until = spin->last + microseconds * ticks_per_us();
+    spin->polite_from = 0;
     spin->rounds = 0;
     spin->preempted = false;
+}
+
+void spin_begin_politely(spin_t *spin, uint32_t microseconds)
+{
+    spin_begin(spin, microseconds);
+    spin->polite_from = spin->last + GLANCE_US * ticks_per_us();
 }
 
 bool spin_goes_on(spin_t *spin)
@@ -279,6 +287,10 @@ bool spin_goes_on(spin_t *spin)
     if (spin->rounds > 1024)
         cpu_pause();
     uint64_t now = cpu_ticks();
+    if (spin->polite_from && now > spin->polite_from) {
+        os_yield(1);
+        return cpu_ticks() < spin->until;
+    }
     if (now - spin->last > PREEMPTED_US * ticks_per_us())
         spin->preempted = true;
     spin->last = now;

@@ -51,11 +51,15 @@ void wait_page_wake(waiter_page_t *page, uint32_t number);
 /* One bounded spin; it ends early when the thread noticed that it had been taken off its processor. */
 typedef struct spin {
     uint64_t last, until; /* time-stamp counter */
+    uint64_t polite_from; /* 0: never */
     uint32_t rounds;
     bool preempted;
 } spin_t;
 
 void spin_begin(spin_t *spin, uint32_t microseconds);
+/* The look of an armed sleeper: a glance of a microsecond or two, then the processor is offered to others between
+ * looks; on a shared one, the other side can run only then. */
+void spin_begin_politely(spin_t *spin, uint32_t microseconds);
 /* False when the time is up. */
 bool spin_goes_on(spin_t *spin);
 /* What the calling thread has learnt: how long to spin now, and whether the last spin was worth it. */
