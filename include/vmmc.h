@@ -127,13 +127,13 @@ void vmmc_notify(vmmc_link_t *link, uint32_t waiter);
 
 #define VMMC_MAILBOX_BYTES 512
 
-/* Reserve a zeroed mailbox of `link`; `index` names it to the other side.  Errors: VMMC_ENOMEM. */
-int vmmc_mailbox_take(vmmc_link_t *link, uint32_t *index, void **memory);
-/* The mailbox that the other side took.  Errors: VMMC_EPROTO. */
-int vmmc_mailbox_find(vmmc_link_t *link, uint32_t index, void **memory);
+/* Reserve a zeroed mailbox of `link`; `name` stands for this use of it on both sides.  Errors: VMMC_ENOMEM. */
+int vmmc_mailbox_take(vmmc_link_t *link, uint32_t *name, void **memory);
+/* The mailbox that the other side took.  Errors: VMMC_EPROTO: there is no such use (any more). */
+int vmmc_mailbox_find(vmmc_link_t *link, uint32_t name, void **memory);
 /* This side is done with it; it is reused when both are. */
-void vmmc_mailbox_leave(vmmc_link_t *link, uint32_t index);
-/* Undo vmmc_mailbox_take() for a mailbox that the other side never heard of. */
-void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t index);
+void vmmc_mailbox_leave(vmmc_link_t *link, uint32_t name);
+/* Undo vmmc_mailbox_take() although the other side has not left; should it come late, it finds nothing. */
+void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t name);
 
 #endif

@@ -74,15 +74,16 @@ static bool process_is_gone(const vmmc_identity_t *identity)
 }
 
 /* A record nobody will finish: its processes are dead, or one is and the other has given up.  A record that is being
- * filled still shows its previous poster, so it is left alone: a crash within that microsecond costs one record. */
+ * filled still shows its previous poster or claimer, so it is left alone: a crash within that moment costs one. */
 static bool is_abandoned(const rendezvous_shm_t *record, uint32_t state)
 {
     vmmc_identity_t poster = record->poster, claimer = record->claimer;
-    if (state == RENDEZVOUS_FILLING)
+    if (state == RENDEZVOUS_FILLING || state == RENDEZVOUS_CLAIMING)
         return false;
     if (state == RENDEZVOUS_POSTED)
         return process_is_gone(&poster);
-    return process_is_gone(&claimer) && (state == RENDEZVOUS_WITHDRAWN || process_is_gone(&poster));
+    bool poster_is_done = state == RENDEZVOUS_WITHDRAWN || state == RENDEZVOUS_CONFIRMED;
+    return process_is_gone(&claimer) && (poster_is_done || process_is_gone(&poster));
 }
 
 /* ---- claiming ---- */
@@ -118,10 +119,10 @@ static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
     meeting->record = index;
     meeting->tag = tag;
     if (make_offer(meeting, record) != 0) {
-        change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_WITHDRAWN);
-        word_replace(&record->state, tag | RENDEZVOUS_WITHDRAWN, NEXT_TAG(tag) | RENDEZVOUS_FREE);
+        vmmc_identity_t poster = record->poster;
+        word_replace(&record->state, tag | RENDEZVOUS_CLAIMING, NEXT_TAG(tag) | RENDEZVOUS_FREE);
         meeting->state = MEETING_FAILED;
-        return true;
+        return !process_is_gone(&poster); /* a dead process's record is out of the way now: post or look again */
     }
     change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_CLAIMED);
     meeting->state = MEETING_CLAIMED;

@@ -190,6 +190,12 @@ static int return_unread(stream_t *stream)
     return count == unread ? 0 : STREAM_AGAIN; /* too much for one export: this process keeps it */
 }
 
+/* True if all that is unread lies in the kernel connection, where the kernel's own calls find it. */
+static bool only_kernel_is_left(const half_t *rx)
+{
+    return rx->carrier == CARRIER_KERNEL && load_acquire(&rx->flow->switches) == rx->switches;
+}
+
 /* Called with rx.lock held and rx.busy set. */
 static int leave_receiving_half(stream_t *stream)
 {
@@ -202,7 +208,7 @@ static int leave_receiving_half(stream_t *stream)
     if (!answered || (state & FLOW_CLOSED))
         return STREAM_AGAIN; /* nobody can send again what is unread: this process keeps it */
     if (state & FLOW_RESTORED) { /* declined */
-        if (unread_bytes(rx))
+        if (unread_bytes(rx) && !only_kernel_is_left(rx))
             return STREAM_AGAIN;
         rx->carrier = CARRIER_FINAL;
         return 0;

@@ -139,6 +139,8 @@ static int64_t available(stream_t *stream, sight_t *sight)
         uint32_t end = 0, carrier = FLOW_KERNEL;
         *sight = look(rx);
         bool ends = next_switch(rx, sight, &end, &carrier);
+        if (ends)
+            sight->tail = load_acquire(&rx->flow->tail); /* the first look at it may have been before the switch */
         uint32_t count = (ends ? end : sight->tail) - rx->position;
         if (ends && count > sight->tail - rx->position)
             return stream__break(stream, "a carrier ends beyond what was sent");
@@ -391,7 +393,8 @@ static inline uint32_t can_take_at_once(stream_t *stream, const transfer_t *tran
     half_t *rx = &stream->rx;
     if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || stream__gone(stream, transfer->socket))
         return 0;
-    if ((int32_t)(rx->known - rx->position) >= (int32_t)transfer->count)
+    uint32_t left = rx->known - rx->position;
+    if (left <= rx->ring.size && left >= transfer->count)
         return transfer->count;
     uint32_t tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_tx.c, publish_tail() */
     uint32_t count = tail - rx->position;
@@ -430,7 +433,7 @@ int stream_pending(stream_t *stream, uintptr_t socket)
         if (result == 0 && check_end(stream, &sight, dead) == STREAM_BY_KERNEL)
             result = STREAM_BY_KERNEL;
         /* Bytes behind a switch count too: a later receive returns them without waiting. */
-        else if (result > 0)
+        else if (result > 0 && sight.tail - rx->position <= INT32_MAX)
             result = sight.tail - rx->position;
     }
     lock_release(&rx->lock);
@@ -454,6 +457,7 @@ void stream_shut_receiving(stream_t *stream, uintptr_t socket)
     lock_take(&rx->lock);
     if (stream__gone(stream, socket) != STREAM_CANCELLED)
         rx->shut = true;
+    stream__wake_local(rx);
     lock_release(&rx->lock);
 }
 

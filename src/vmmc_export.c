@@ -188,7 +188,8 @@ void vmmc_unexport_later(vmmc_link_t *link, uint32_t handle, uint32_t mailbox)
     late_export_t *late = malloc(sizeof *late);
     if (!late)
         return; /* the memory stays exported until the arena goes */
-    *late = (late_export_t){.handle = handle, .mailbox = mailbox, .use = link->mailboxes[mailbox].use};
+    uint32_t index = mailbox % ARENA_MAILBOXES;
+    *late = (late_export_t){.handle = handle, .mailbox = index, .use = link->mailboxes[index].use};
     lock_take(&link->heap.lock);
     late->next = link->heap.late;
     link->heap.late = late;
@@ -219,7 +220,7 @@ int vmmc_import(vmmc_link_t *link, uint32_t handle, vmmc_region_t *region)
     if (index >= ARENA_EXPORTS)
         return VMMC_EPROTO;
     const export_shm_t *entry = &link->arena->exports[1 - link->side][index];
-    if (load_acquire(&entry->generation) != HANDLE_GENERATION(handle))
+    if (HANDLE_GENERATION(handle) % 2 == 0 || load_acquire(&entry->generation) != HANDLE_GENERATION(handle))
         return VMMC_EPROTO;
     uint32_t chunk = load_relaxed(&entry->chunk), offset = load_relaxed(&entry->offset);
     uint32_t size = load_relaxed(&entry->size);
@@ -245,55 +246,66 @@ static uint32_t free_mailbox(vmmc_link_t *link)
     return ARENA_MAILBOXES;
 }
 
-int vmmc_mailbox_take(vmmc_link_t *link, uint32_t *index, void **memory)
+/* A name is the index and the low bits of the use, so that a late comer does not meet another use. */
+static uint32_t mailbox_name(const vmmc_link_t *link, uint32_t index)
+{
+    return link->mailboxes[index].use * ARENA_MAILBOXES + index;
+}
+
+int vmmc_mailbox_take(vmmc_link_t *link, uint32_t *name, void **memory)
 {
     lock_take(&link->mailbox_lock);
-    *index = free_mailbox(link);
-    if (*index == ARENA_MAILBOXES) {
+    uint32_t index = free_mailbox(link);
+    if (index == ARENA_MAILBOXES) {
         link->free_mailboxes = 0;
         lock_release(&link->mailbox_lock);
         return VMMC_ENOMEM;
     }
-    mailbox_shm_t *box = &link->arena->mailboxes[*index];
+    mailbox_shm_t *box = &link->arena->mailboxes[index];
     memset(box->body, 0, sizeof box->body);
-    link->mailboxes[*index].taken = true;
-    link->mailboxes[*index].cancelled = false;
-    store_release(&box->use, ++link->mailboxes[*index].use); /* pairs with vmmc_mailbox_find() */
+    link->mailboxes[index].taken = true;
+    link->mailboxes[index].cancelled = false;
+    store_release(&box->use, ++link->mailboxes[index].use); /* pairs with vmmc_mailbox_find() */
+    *name = mailbox_name(link, index);
     lock_release(&link->mailbox_lock);
     *memory = box->body;
     return 0;
 }
 
-int vmmc_mailbox_find(vmmc_link_t *link, uint32_t index, void **memory)
+int vmmc_mailbox_find(vmmc_link_t *link, uint32_t name, void **memory)
 {
-    if (index >= ARENA_MAILBOXES || index % 2 == link->side)
-        return VMMC_EPROTO;
-    lock_take(&link->mailbox_lock);
-    bool busy = link->mailboxes[index].taken;
-    link->mailboxes[index].taken = true;
-    link->mailboxes[index].use = load_acquire(&link->arena->mailboxes[index].use);
-    lock_release(&link->mailbox_lock);
-    if (busy)
-        return VMMC_EPROTO;
-    *memory = link->arena->mailboxes[index].body;
-    return 0;
-}
-
-void vmmc_mailbox_leave(vmmc_link_t *link, uint32_t index)
-{
-    if (index >= ARENA_MAILBOXES)
-        return;
-    lock_take(&link->mailbox_lock);
-    link->mailboxes[index].taken = false;
+    uint32_t index = name % ARENA_MAILBOXES;
     if (index % 2 == link->side)
-        link->free_mailboxes = 1;
-    /* Pairs with the acquire in has_left(). */
-    store_release(&link->arena->mailboxes[index].left[link->side], link->mailboxes[index].use);
+        return VMMC_EPROTO;
+    lock_take(&link->mailbox_lock);
+    uint32_t use = load_acquire(&link->arena->mailboxes[index].use);
+    bool found = !link->mailboxes[index].taken && use * ARENA_MAILBOXES + index == name;
+    if (found) {
+        link->mailboxes[index].taken = true;
+        link->mailboxes[index].use = use;
+    }
+    lock_release(&link->mailbox_lock);
+    *memory = link->arena->mailboxes[index].body;
+    return found ? 0 : VMMC_EPROTO;
+}
+
+void vmmc_mailbox_leave(vmmc_link_t *link, uint32_t name)
+{
+    uint32_t index = name % ARENA_MAILBOXES;
+    lock_take(&link->mailbox_lock);
+    if (link->mailboxes[index].taken && mailbox_name(link, index) == name) {
+        link->mailboxes[index].taken = false;
+        if (index % 2 == link->side)
+            link->free_mailboxes = 1;
+        /* Pairs with the acquire in has_left(). */
+        store_release(&link->arena->mailboxes[index].left[link->side], link->mailboxes[index].use);
+    }
     lock_release(&link->mailbox_lock);
 }
 
-void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t index)
+void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t name)
 {
+    uint32_t index = name % ARENA_MAILBOXES;
     lock_take(&link->mailbox_lock);
     link->mailboxes[index].taken = false;
     link->mailboxes[index].cancelled = true;

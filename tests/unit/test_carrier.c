@@ -289,6 +289,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_sender_does_what_its_table_says),
         cmocka_unit_test(a_receiver_does_what_its_table_says),
     };
-    const struct CMUnitTest known[] = {{0}};
-    return unit_main(argc, argv, tests, known);
+    return unit_main(argc, argv, tests);
 }

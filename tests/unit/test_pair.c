@@ -280,6 +280,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(leaving_ends_when_the_other_process_dies),
         cmocka_unit_test(a_process_that_closes_loses_nothing_to_one_that_leaves),
     };
-    const struct CMUnitTest known[] = {{0}};
-    return unit_main_bare(argc, argv, tests, known);
+    return unit_main_bare(argc, argv, tests);
 }

@@ -514,8 +514,6 @@ int main(int argc, char **argv)
         CASE(threads_that_come_at_once_meet),
         CASE(a_withdrawal_during_the_race_is_seen_by_both),
         CASE(processes_that_come_at_once_meet),
-    };
-    const struct CMUnitTest known[] = {
         CASE(a_record_of_a_dead_process_is_not_in_the_way),
         CASE(a_confirmed_record_is_free_when_its_claimer_is_dead),
     };
@@ -523,5 +521,5 @@ int main(int argc, char **argv)
     atexit(remove_table);
     if (rendezvous_start() != 0)
         return 1;
-    return unit_main(argc, argv, tests, known);
+    return unit_main(argc, argv, tests);
 }

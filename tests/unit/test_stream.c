@@ -133,6 +133,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(both_directions_at_once_while_rings_grow),
         cmocka_unit_test(both_directions_at_once_while_small_rings_overflow),
     };
-    const struct CMUnitTest known[] = {{0}};
-    return unit_main(argc, argv, tests, known);
+    return unit_main(argc, argv, tests);
 }

@@ -241,7 +241,7 @@ static void a_wild_mailbox_use_does_no_harm(void **state)
     for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
         unit_pair_t pair;
         set_scene(&pair, IN_RING_WITH_BYTES);
-        mailbox_shm_t *box = &pair.end[0].link->arena->mailboxes[pair.end[0].mailbox];
+        mailbox_shm_t *box = &pair.end[0].link->arena->mailboxes[pair.end[0].mailbox % ARENA_MAILBOXES];
         uint32_t use = load_relaxed(&box->use), left = load_relaxed(&box->left[1]);
         store_release(&box->use, wild[i]);
         store_release(&box->left[1], wild[i]);
@@ -263,6 +263,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(returned_bytes_that_are_not_there_are_not_sent),
         cmocka_unit_test(a_wild_mailbox_use_does_no_harm),
     };
-    const struct CMUnitTest known[] = {{0}};
-    return unit_main(argc, argv, tests, known);
+    return unit_main(argc, argv, tests);
 }

@@ -306,7 +306,7 @@ static void both_sides_see_one_mailbox_and_it_begins_empty(void **state)
         vmmc_mailbox_leave(sides.link[0], index);
         vmmc_mailbox_leave(sides.link[1], index);
         assert_int_equal(vmmc_mailbox_take(sides.link[taker], &again, &taken), 0);
-        assert_int_equal(again, index);
+        assert_int_equal(again, index + ARENA_MAILBOXES); /* the next use of the same one */
         assert_string_equal(taken, "");
         vmmc_mailbox_cancel(sides.link[taker], again);
     }
@@ -321,13 +321,13 @@ static void wrong_mailboxes_are_refused(void **state)
     (void)state;
     assert_int_equal(vmmc_mailbox_take(sides.link[0], &index, &memory), 0);
     assert_int_equal(vmmc_mailbox_find(sides.link[0], index, &memory), VMMC_EPROTO); /* one's own */
-    assert_int_equal(vmmc_mailbox_find(sides.link[1], ARENA_MAILBOXES, &memory), VMMC_EPROTO);
+    assert_int_equal(vmmc_mailbox_find(sides.link[1], index + ARENA_MAILBOXES, &memory), VMMC_EPROTO); /* a use to come */
     assert_int_equal(vmmc_mailbox_find(sides.link[1], UINT32_MAX - 1, &memory), VMMC_EPROTO);
     assert_int_equal(vmmc_mailbox_find(sides.link[1], index, &memory), 0);
     assert_int_equal(vmmc_mailbox_find(sides.link[1], index, &memory), VMMC_EPROTO); /* twice */
     vmmc_mailbox_leave(sides.link[0], index);
     vmmc_mailbox_leave(sides.link[1], index);
-    vmmc_mailbox_leave(sides.link[1], ARENA_MAILBOXES);
+    vmmc_mailbox_leave(sides.link[1], index + ARENA_MAILBOXES);
     close_sides(&sides);
 }
 
@@ -342,7 +342,7 @@ static void a_mailbox_is_used_again_only_when_both_have_left(void **state)
         assert_int_equal(vmmc_mailbox_find(sides.link[1], index, &memory), 0);
         vmmc_mailbox_leave(sides.link[first], index);
         assert_int_equal(vmmc_mailbox_take(sides.link[0], &other, &memory), 0);
-        assert_int_not_equal(other, index);
+        assert_int_not_equal(other % ARENA_MAILBOXES, index % ARENA_MAILBOXES);
         vmmc_mailbox_cancel(sides.link[0], other);
         vmmc_mailbox_leave(sides.link[1 - first], index);
     }
@@ -382,7 +382,7 @@ static void leaving_a_cancelled_use_does_not_leave_the_next(void **state)
     if (vmmc_mailbox_find(sides.link[1], second, &memory) == 0) {
         vmmc_mailbox_leave(sides.link[0], second);
         assert_int_equal(vmmc_mailbox_take(sides.link[0], &third, &memory), 0);
-        assert_int_not_equal(third, second);
+        assert_int_not_equal(third % ARENA_MAILBOXES, second % ARENA_MAILBOXES);
         vmmc_mailbox_cancel(sides.link[0], third);
         vmmc_mailbox_leave(sides.link[1], second);
     }
@@ -445,10 +445,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(full_mailboxes_lead_to_another_arena),
         cmocka_unit_test(notifying_wild_numbers_does_nothing),
         cmocka_unit_test(threads_that_join_one_arena_at_once_share_a_link),
-    };
-    const struct CMUnitTest known[] = {
         cmocka_unit_test(an_entry_that_was_taken_back_has_no_handle_at_all),
         cmocka_unit_test(leaving_a_cancelled_use_does_not_leave_the_next),
     };
-    return unit_main(argc, argv, tests, known);
+    return unit_main(argc, argv, tests);
 }

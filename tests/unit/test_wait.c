@@ -318,6 +318,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_wild_state_word_neither_hangs_nor_crashes),
         cmocka_unit_test(a_spin_ends_and_learning_stays_in_bounds),
     };
-    const struct CMUnitTest known[] = {{0}};
-    return unit_main(argc, argv, tests, known);
+    return unit_main(argc, argv, tests);
 }

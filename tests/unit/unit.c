@@ -101,21 +101,18 @@ static int run_cases(const char *name, unit_cases_t cases)
     return _cmocka_run_group_tests(name, cases.cases, count, NULL, NULL);
 }
 
-int unit_run(int argc, char **argv, unit_cases_t tests, unit_cases_t known, bool start)
+int unit_run(int argc, char **argv, unit_cases_t tests, bool start)
 {
-    bool run_known = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "event") == 0)
             use_futex = false;
-        else if (strcmp(argv[i], "known") == 0)
-            run_known = true;
         else
             cmocka_set_test_filter(argv[i]);
     }
     alarm(100);
     if (start)
         unit_start();
-    int failed = run_cases(argv[0], run_known ? known : tests);
+    int failed = run_cases(argv[0], tests);
     unit_clean();
     return failed;
 }

@@ -26,20 +26,19 @@ uint32_t unit_random(uint32_t *state, uint32_t below);
 
 /* ---- a test program ---- */
 
-/* Run the cases and leave nothing in shared memory.  Arguments: `event`: sleep on events instead of futexes; `known`:
- * run the cases that are known to fail instead of the others; anything else is a pattern for the names of cases.
+/* Run the cases and leave nothing in shared memory.  Arguments: `event`: sleep on events instead of futexes;
+ * anything else is a pattern for the names of cases.
  * UNIT_LOG in the environment turns the log on.  unit_main_bare() does not start the layers: for programs whose
  * children do. */
-#define unit_main(argc, argv, tests, known) UNIT_RUN(argc, argv, tests, known, true)
-#define unit_main_bare(argc, argv, tests, known) UNIT_RUN(argc, argv, tests, known, false)
-#define UNIT_RUN(argc, argv, tests, known, start) \
-    unit_run(argc, argv, (unit_cases_t){tests, sizeof(tests) / sizeof *(tests)}, \
-             (unit_cases_t){known, sizeof(known) / sizeof *(known)}, start)
+#define unit_main(argc, argv, tests) UNIT_RUN(argc, argv, tests, true)
+#define unit_main_bare(argc, argv, tests) UNIT_RUN(argc, argv, tests, false)
+#define UNIT_RUN(argc, argv, tests, start) \
+    unit_run(argc, argv, (unit_cases_t){tests, sizeof(tests) / sizeof *(tests)}, start)
 typedef struct unit_cases {
     const struct CMUnitTest *cases;
     size_t count;
 } unit_cases_t;
-int unit_run(int argc, char **argv, unit_cases_t tests, unit_cases_t known, bool start);
+int unit_run(int argc, char **argv, unit_cases_t tests, bool start);
 bool unit_uses_futex(void);
 /* Start the layers in this process, with the first waiter kept for the watcher as in a real process. */
 void unit_start(void);
