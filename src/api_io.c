@@ -20,11 +20,7 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return real_send(s, bytes, count, flags);
-    if (flags & MSG_OOB) {
-        sock_demote(sock, "urgent data");
-        return real_send(s, bytes, count, flags);
-    }
-    return api_result(sock_send(sock, s, bytes, count));
+    return api_result(sock_send(sock, s, bytes, count, flags & MSG_OOB ? SOCK_URGENT : 0));
 }
 
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
@@ -32,11 +28,8 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return real_recv(s, bytes, count, flags);
-    if (flags & MSG_OOB) {
-        sock_demote(sock, "urgent data");
-        return real_recv(s, bytes, count, flags);
-    }
-    unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0);
+    unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0) |
+                      (flags & MSG_OOB ? SOCK_URGENT : 0);
     return api_result(sock_receive(sock, s, bytes, count, wishes));
 }
 

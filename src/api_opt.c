@@ -41,8 +41,8 @@ static void remember(sock_t *sock, int option, const char *value, int length)
         set_linger(sock, value, length);
     else if (option == (int)SO_DONTLINGER)
         sock->linger_on = first_int(value, length) == 0;
-    else if (option == SO_OOBINLINE && first_int(value, length))
-        sock_demote(sock, "SO_OOBINLINE");
+    else if (option == SO_OOBINLINE)
+        stream_set_in_line(&sock->stream, first_int(value, length) != 0);
 }
 
 int WINAPI api_setsockopt(SOCKET s, int level, int option, const char *value, int length)
@@ -67,6 +67,13 @@ int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
         int waiting = sock_pending(sock, s);
         if (waiting >= 0) {
             *argument = (u_long)waiting;
+            return api_result(0);
+        }
+    }
+    if ((u_long)command == (u_long)SIOCATMARK) {
+        int at_mark = sock_at_mark(sock, s);
+        if (at_mark >= 0) {
+            *argument = !at_mark; /* the sense of WinSock's answer is the reverse of BSD's */
             return api_result(0);
         }
     }

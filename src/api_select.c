@@ -116,7 +116,7 @@ static int ask_stream(const member_t *member)
         return stream_readable(&sock->stream, member->s);
     if (member->kind == WRITES)
         return stream_writable(&sock->stream, member->s);
-    return stream_readable(&sock->stream, member->s) == STREAM_BY_KERNEL ? STREAM_BY_KERNEL : 0;
+    return stream_has_urgent(&sock->stream, member->s);
 }
 
 static unsigned ask_streams(selection_t *all)

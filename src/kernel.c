@@ -24,6 +24,11 @@ static int kernel_send(uintptr_t socket, const void *bytes, uint32_t count)
     return result_of(real_send(socket, bytes, count > INT32_MAX ? INT32_MAX : (int)count, 0));
 }
 
+static int kernel_send_urgent(uintptr_t socket, const void *byte)
+{
+    return result_of(real_send(socket, byte, 1, MSG_OOB));
+}
+
 static int kernel_receive(uintptr_t socket, void *bytes, uint32_t count)
 {
     return result_of(real_recv(socket, bytes, (int)count, 0));
@@ -44,7 +49,12 @@ static void kernel_shut(uintptr_t socket)
     real_shutdown(socket, 1);
 }
 
-const kernel_calls_t kernel_socket_calls = {kernel_send, kernel_receive, kernel_peek, kernel_wait, kernel_shut};
+const kernel_calls_t kernel_socket_calls = {.send = kernel_send,
+                                           .send_urgent = kernel_send_urgent,
+                                           .receive = kernel_receive,
+                                           .peek = kernel_peek,
+                                           .wait = kernel_wait,
+                                           .shut = kernel_shut};
 
 int kernel_set_nonblocking(uintptr_t socket, bool on)
 {
@@ -67,6 +77,19 @@ int kernel_wait_until(uintptr_t socket, bool writable, uint64_t deadline)
     if (ready < 0)
         return wsaerr_from_system();
     return ready ? 0 : -WSAETIMEDOUT;
+}
+
+bool kernel_has_urgent(uintptr_t socket)
+{
+    fd_set set = {.fd_count = 1, .fd_array = {socket}};
+    struct timeval none = {0, 0};
+    return real_select(1, NULL, NULL, &set, &none) == 1;
+}
+
+bool kernel_at_mark(uintptr_t socket)
+{
+    u_long not_at_mark = 1;
+    return real_ioctlsocket(socket, (long)SIOCATMARK, &not_at_mark) == 0 && !not_at_mark;
 }
 
 /* ---- names ---- */

@@ -14,6 +14,9 @@ bool kernel_still_connected(uintptr_t socket, const endpoint_t *self, const endp
 bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);
 /* 0 or a negative WSA code. */
 int kernel_set_nonblocking(uintptr_t socket, bool on);
+/* True if an urgent byte waits, or is next, that is not in line. */
+bool kernel_has_urgent(uintptr_t socket);
+bool kernel_at_mark(uintptr_t socket);
 /* Sleep until the socket is ready or `deadline` (os_now_us) has passed; 0, -WSAETIMEDOUT or what the system says. */
 int kernel_wait_until(uintptr_t socket, bool writable, uint64_t deadline);
 

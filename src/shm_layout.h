@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define SHM_VERSION 1u
+#define SHM_VERSION 2u
 #define SHM_AT(type, field, offset) static_assert(offsetof(type, field) == (offset), #type "." #field " is ABI")
 #define SHM_SIZE(type, size) static_assert(sizeof(type) == (size), #type " is ABI")
 
@@ -88,6 +88,8 @@ SHM_AT(arena_shm_t, heap, 4096 + 131072 + 1310720);
  *   state            sender    receiver  release; FLOW_FIN and FLOW_CLOSED come after the last tail
  *   switches         sender    receiver  release after `record`; and before the first tail beyond the switch
  *   record[n & 1]    sender    receiver  covered by `switches`; not reused before `followed` has reached n
+ *   urgents          sender    receiver  urgent bytes sent; release after `urgent`, and before the tail that covers the byte
+ *   urgent[n & 3]    sender    receiver  where urgent byte n lies, and its value; of more than four the oldest are lost
  *   writer           sender    receiver  waiter number of a sleeping sender, 0: none
  *   wanted           sender    receiver  a hint: ring capacity in bytes that would have avoided a stall
  *   head             receiver  sender    release after copying out; acquire before overwriting
@@ -95,7 +97,8 @@ SHM_AT(arena_shm_t, heap, 4096 + 131072 + 1310720);
  *   followed         receiver  sender    switches acted upon; release after `offer`
  *   offer            receiver  sender    the ring (an export) the sender may move to; 0: none
  *   consumer         receiver  sender    FLOW_READER_* bits
- *   returned*        receiver  sender    bytes handed back when the receiver leaves; covered by FLOW_READER_RETURNED */
+ *   returned*        receiver  sender    bytes handed back when the receiver leaves, and how many of them come up to
+ *                                        and with the urgent one, 0: none; covered by FLOW_READER_RETURNED */
 enum flow_state_bits {
     FLOW_ANNOUNCING = 1, /* from here on `tail` counts every byte the sender gives to the kernel */
     FLOW_FIN = 2,        /* no more bytes will follow tail */
@@ -118,11 +121,20 @@ typedef struct switch_shm {
     word_t carrier;
 } switch_shm_t;
 
+#define FLOW_URGENTS 4u
+
+typedef struct urgent_shm {
+    word_t at;
+    word_t byte;
+} urgent_shm_t;
+
 typedef struct flow_shm {
     _Alignas(SHM_LINE) word_t tail;
     word_t state;
     word_t switches;
     switch_shm_t record[2];
+    word_t urgents;
+    urgent_shm_t urgent[FLOW_URGENTS];
     _Alignas(SHM_LINE) word_t writer;
     word_t wanted;
     _Alignas(SHM_LINE) word_t head;
@@ -132,7 +144,9 @@ typedef struct flow_shm {
     word_t consumer;
     word_t returned; /* handle of an export of the receiver's */
     word_t returned_bytes;
+    word_t returned_urgent;
 } flow_shm_t;
+SHM_AT(flow_shm_t, urgents, 28);
 SHM_AT(flow_shm_t, writer, 64);
 SHM_AT(flow_shm_t, head, 128);
 SHM_AT(flow_shm_t, reader, 192);

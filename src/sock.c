@@ -81,6 +81,7 @@ sock_t *sock_accepted(uintptr_t handle, const sock_t *listener)
         return sock;
     store_relaxed(&sock->nonblocking, load_relaxed(&listener->nonblocking));
     store_relaxed(&sock->kernel_nonblocking, load_relaxed(&listener->nonblocking));
+    stream_set_in_line(&sock->stream, listener->stream.rx.urgent.in_line);
     sock->receive_timeout_ms = listener->receive_timeout_ms;
     sock->send_timeout_ms = listener->send_timeout_ms;
     sock->linger_on = listener->linger_on;
@@ -165,7 +166,8 @@ static bool is_still(const sock_t *sock, uintptr_t handle)
 static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sending)
 {
     for (;;) {
-        int moved = sending ? real_send(transfer->socket, transfer->bytes, (int)transfer->count, 0)
+        int moved = sending ? real_send(transfer->socket, transfer->bytes, (int)transfer->count,
+                                        transfer->urgent ? MSG_OOB : 0)
                             : real_recv(transfer->socket, transfer->bytes, (int)transfer->count,
                                         transfer->peek ? MSG_PEEK : 0);
         if (moved >= 0)
@@ -194,7 +196,8 @@ static int piece_by_kernel(sock_t *sock, const transfer_t *transfer, bool sendin
     if (*again)
         return is_still(sock, transfer->socket) ? 0 : -WSAENOTSOCK;
     int moved = kernel_transfer(sock, transfer, sending);
-    if (sending && may_have_sent_a_part(moved))
+    /* Of what is urgent now, the receiver's plain kernel calls will not count every byte. */
+    if (sending && (transfer->urgent || may_have_sent_a_part(moved)))
         stream_forbid_sending(&sock->stream);
     stream_leave_kernel(&sock->stream, half, moved > 0 && !transfer->peek ? moved : 0);
     return moved;
@@ -218,13 +221,20 @@ static int piece(sock_t *sock, const transfer_t *transfer, bool sending)
     }
 }
 
+/* No receive goes on over the mark of urgent data. */
+static bool is_before_mark(sock_t *sock)
+{
+    int mark = sock_mode(sock) == SOCK_USER ? stream_at_mark(&sock->stream, sock->handle) : STREAM_BY_KERNEL;
+    return mark == STREAM_BY_KERNEL ? kernel_at_mark(sock->handle) : mark != 0;
+}
+
 /* Go on after a first piece until everything is moved, the stream ends or fails.  A time-out is reported although bytes
  * were moved, as the builtin does for a send. */
 static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
 {
     int count = (int)transfer->count;
     uint8_t *bytes = transfer->bytes;
-    while (done > 0 && done < count) {
+    while (done > 0 && done < count && (sending || !is_before_mark(sock))) {
         transfer->bytes = bytes + done;
         transfer->count = (uint32_t)(count - done);
         int more = piece(sock, transfer, sending);
@@ -237,11 +247,12 @@ static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
     return done;
 }
 
-int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsigned flags)
 {
     transfer_t transfer = {.socket = handle,
                            .bytes = (void *)bytes,
                            .count = (uint32_t)count,
+                           .urgent = flags & SOCK_URGENT,
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = deadline_after(sock->send_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
@@ -249,6 +260,26 @@ int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count)
     int done = piece(sock, &transfer, true);
     /* A switch of carriers may split a blocking send, which the program must not see. */
     return transfer.blocking ? rest(sock, &transfer, true, done) : done;
+}
+
+/* Wine's own call would wait for an urgent byte, for ever if the stream carries it meanwhile; so one has to be there. */
+static int urgent_by_kernel(const transfer_t *transfer)
+{
+    if (!kernel_has_urgent(transfer->socket))
+        return transfer->blocking ? -WSAEINVAL : -WSAEWOULDBLOCK;
+    int flags = MSG_OOB | (transfer->peek ? MSG_PEEK : 0);
+    int moved = real_recv(transfer->socket, transfer->bytes, (int)transfer->count, flags);
+    return moved < 0 ? wsaerr_from_system() : moved;
+}
+
+static int receive_urgent(sock_t *sock, const transfer_t *transfer)
+{
+    int moved = sock_mode(sock) == SOCK_USER ? stream_receive_urgent(&sock->stream, transfer) : STREAM_BY_KERNEL;
+    if (moved == STREAM_BY_KERNEL)
+        return sock->stream.rx.urgent.in_line ? -WSAEINVAL : urgent_by_kernel(transfer);
+    if (moved == STREAM_AGAIN)
+        return transfer->blocking ? -WSAEINVAL : -WSAEWOULDBLOCK;
+    return moved < 0 ? wsaerr_from_stream(moved) : moved;
 }
 
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
@@ -261,6 +292,8 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
                            .deadline = deadline_after(sock->receive_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
         look_around(sock);
+    if (flags & SOCK_URGENT)
+        return receive_urgent(sock, &transfer);
     int done = piece(sock, &transfer, false);
     bool all = (flags & SOCK_WAIT_ALL) && transfer.blocking && !transfer.peek;
     return all ? rest(sock, &transfer, false, done) : done;
@@ -273,6 +306,13 @@ int sock_pending(sock_t *sock, uintptr_t handle)
     if (count == STREAM_BY_KERNEL)
         return -WSAEOPNOTSUPP;
     return count < 0 ? 0 : count;
+}
+
+int sock_at_mark(sock_t *sock, uintptr_t handle)
+{
+    look_around(sock);
+    int result = sock_mode(sock) == SOCK_USER ? stream_at_mark(&sock->stream, handle) : STREAM_BY_KERNEL;
+    return result == STREAM_BY_KERNEL ? -WSAEOPNOTSUPP : result == 1;
 }
 
 int sock_shutdown(sock_t *sock, uintptr_t handle, int how)

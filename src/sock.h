@@ -48,14 +48,16 @@ void sock_close(uintptr_t handle);
 /* See whether the other end has turned up; cheap when there is nothing to see. */
 void sock_progress(sock_t *sock);
 
-/* What a receive is asked to do besides taking bytes. */
-enum sock_receive_flags { SOCK_PEEK = 1, SOCK_WAIT_ALL = 2 };
+/* What a transfer is asked to do besides moving bytes. */
+enum sock_transfer_flags { SOCK_PEEK = 1, SOCK_WAIT_ALL = 2, SOCK_URGENT = 4 };
 
 /* `handle` is the socket that the program named: the entry may have become another socket's meanwhile. */
-int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count);
+int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsigned flags);
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags);
 /* Bytes waiting, or -WSAEOPNOTSUPP if the kernel knows. */
 int sock_pending(sock_t *sock, uintptr_t handle);
+/* 1 if the next byte is an urgent one that is not in line, else 0; or -WSAEOPNOTSUPP if the kernel knows. */
+int sock_at_mark(sock_t *sock, uintptr_t handle);
 /* 0; or -WSAEOPNOTSUPP if the kernel has to do it. */
 int sock_shutdown(sock_t *sock, uintptr_t handle, int how);
 int sock_set_nonblocking(sock_t *sock, bool on);

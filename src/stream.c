@@ -1,4 +1,5 @@
-/* stream: life, sleeping, closing.  Sending is in stream_tx.c, receiving in stream_rx.c, leaving in stream_leave.c. */
+/* stream: life, sleeping, closing.   Sending is in stream_tx.c, receiving in stream_rx.c and stream_follow.c,
+ * urgent bytes in stream_urgent.c, leaving in stream_leave.c. */
 #include "stream_private.h"
 
 #include <stdlib.h>

@@ -21,6 +21,8 @@
 #define STREAM_CANCELLED (-4) /* the socket was closed by another thread */
 #define STREAM_TIMEOUT (-5)   /* the caller's deadline has passed */
 #define STREAM_BY_KERNEL (-6) /* this direction is not user-level (now): use the kernel's own call */
+#define STREAM_INLINE (-7)    /* urgent bytes are delivered in line, so there is none to ask for */
+#define STREAM_NO_SPACE (-8)  /* an urgent byte was dropped for lack of a buffer */
 
 #define STREAM_NEVER UINT64_MAX
 
@@ -32,6 +34,8 @@ typedef struct kernel_calls {
     int (*peek)(uintptr_t socket, void *bytes, uint32_t count);
     /* Sleep until the socket is writable (or readable), at most `ms`. */
     void (*wait)(uintptr_t socket, bool writable, unsigned ms);
+    /* The same as send, for one byte that is urgent. */
+    int (*send_urgent)(uintptr_t socket, const void *byte);
     /* Send the kernel's end of stream. */
     void (*shut)(uintptr_t socket);
 } kernel_calls_t;
@@ -42,6 +46,17 @@ typedef struct sleeper {
     uint32_t number;
 } sleeper_t;
 
+/* The last urgent byte of a direction, as its receiver sees it (TCP's model: the byte has its place in the stream). */
+typedef enum urgent_state { URGENT_NONE, URGENT_WAITING, URGENT_TAKEN } urgent_state_t;
+
+typedef struct urgent {
+    urgent_state_t state; /* not NONE: `at` has not been passed yet */
+    bool in_line;         /* the byte is delivered in its place, otherwise skipped there */
+    uint8_t byte;
+    uint32_t at;
+    uint32_t count; /* sender: published; receiver: seen */
+} urgent_t;
+
 /* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32. */
 typedef struct half {
     vmmc_lock_t lock;
@@ -50,6 +65,7 @@ typedef struct half {
     uint32_t seen;     /* sender: last head seen; receiver: last tail seen */
     uint32_t known;    /* receiver: bytes up to here are known to lie in the present ring */
     uint32_t switches; /* sender: published; receiver: followed */
+    urgent_t urgent;
     vmmc_region_t ring;
     flow_shm_t *flow; /* NULL until attached */
     sleeper_t *sleepers;
@@ -113,6 +129,7 @@ typedef struct transfer {
     uint32_t count;
     bool blocking;
     bool peek;         /* receive only: leave the bytes */
+    bool urgent;       /* send only: the last byte is */
     uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
 } transfer_t;
 
@@ -120,8 +137,14 @@ typedef struct transfer {
 int stream_send(stream_t *stream, const transfer_t *transfer);
 /* Receive what is there, up to `count`; 0: end of stream. */
 int stream_receive(stream_t *stream, const transfer_t *transfer);
+/* Take the urgent byte that waits (STREAM_AGAIN: none).  It is lost, with STREAM_NO_SPACE, if the transfer has no room. */
+int stream_receive_urgent(stream_t *stream, const transfer_t *transfer);
+/* Deliver urgent bytes in line (SO_OOBINLINE), or aside. */
+void stream_set_in_line(stream_t *stream, bool in_line);
 /* Bytes that a receive would return now; STREAM_BY_KERNEL if only the kernel knows. */
 int stream_pending(stream_t *stream, uintptr_t socket);
+/* 1 if the next byte is the urgent one, STREAM_INLINE if it is that and in line; otherwise 0 or STREAM_BY_KERNEL. */
+int stream_at_mark(stream_t *stream, uintptr_t socket);
 void stream_shut_sending(stream_t *stream, uintptr_t socket);
 void stream_shut_receiving(stream_t *stream, uintptr_t socket);
 /* Publish the end and let go of everything once no thread is inside.  `hard`: as a reset. */
@@ -132,6 +155,8 @@ void stream_close(stream_t *stream, bool hard);
 /* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error. */
 int stream_readable(stream_t *stream, uintptr_t socket);
 int stream_writable(stream_t *stream, uintptr_t socket);
+/* An urgent byte waits that is not in line. */
+int stream_has_urgent(stream_t *stream, uintptr_t socket);
 /* Register the calling thread's waiter so that a change of that direction wakes it, and take it back.  In between the
  * stream cannot be torn down.  False: it is closed already, or another socket's. */
 bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sleeper, const waiter_t *waiter);

@@ -13,8 +13,7 @@
 
 /* ---- the sender's side ---- */
 
-/* Called with tx.lock held. */
-static void finish_sending_half(stream_t *stream, tx_event_t event)
+void stream__leave_sending(stream_t *stream, tx_event_t event)
 {
     half_t *tx = &stream->tx;
     tx_action_t action = tx_decide(tx->carrier, event);
@@ -38,10 +37,19 @@ static void freeze(stream_t *stream)
     half_t *tx = &stream->tx;
     tx->frozen = tx->carrier != CARRIER_FINAL;
     tx->frozen_since = os_now_us();
-    finish_sending_half(stream, TX_PEER_LEAVES);
+    stream__leave_sending(stream, TX_PEER_LEAVES);
     stream__mark(tx, tx->frozen ? FLOW_FROZEN : FLOW_FROZEN | FLOW_RESTORED);
     full_fence();
     stream__wake_reader(stream);
+}
+
+/* The next of the returned bytes; the last of the first `urgent` is an urgent one. */
+static int send_returned(stream_t *stream, const uint8_t *bytes, uint32_t count, uint32_t urgent)
+{
+    uint32_t at = stream->tx.restored, end = at < urgent && urgent <= count ? urgent - 1 : count;
+    if (at == end)
+        return stream->kernel->send_urgent(stream->socket, bytes + at);
+    return stream->kernel->send(stream->socket, bytes + at, end - at);
 }
 
 /* Give the returned bytes to the kernel.  True: there are more, but the kernel has no room now. */
@@ -50,12 +58,13 @@ static bool restore(stream_t *stream)
     half_t *tx = &stream->tx;
     vmmc_region_t region = {0};
     uint32_t count = load_relaxed(&tx->flow->returned_bytes), handle = load_relaxed(&tx->flow->returned);
+    uint32_t urgent = load_relaxed(&tx->flow->returned_urgent);
     if (count && (vmmc_import(stream->link, handle, &region) != 0 || count > region.size)) {
         stream__break(stream, "the receiver returned bytes that are not there");
         count = tx->restored;
     }
     while (tx->restored < count) {
-        int moved = stream->kernel->send(stream->socket, region.base + tx->restored, count - tx->restored);
+        int moved = send_returned(stream, region.base, count, urgent);
         if (moved == STREAM_AGAIN)
             return true;
         if (moved <= 0)
@@ -136,6 +145,25 @@ static uint32_t unread_bytes(const half_t *rx)
     return load_acquire(&rx->flow->tail) - rx->position;
 }
 
+/* Take up to `room` bytes out of whatever carries them now.  A count, STREAM_AGAIN, or 0: nothing. */
+static int drain(stream_t *stream, uint8_t *bytes, uint32_t room)
+{
+    sight_t sight;
+    int64_t count = stream__available(stream, &sight);
+    if (count <= 0)
+        return (int)count;
+    return stream__take(stream, bytes, count < room ? (uint32_t)count : room, false);
+}
+
+/* What is urgent among the unread bytes has to be known before they are taken out. */
+static uint32_t look_at_unread(stream_t *stream)
+{
+    sight_t sight;
+    if (stream__available(stream, &sight) > 0)
+        stream__look_for_urgent(stream, &sight);
+    return unread_bytes(&stream->rx);
+}
+
 /* Take everything out of the carriers into an export of our own.  The sender holds still, so what it has announced is
  * there or will be in an instant. */
 static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
@@ -147,7 +175,7 @@ static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
     if (vmmc_export(stream->link, size, region) != 0)
         return STREAM_RESET;
     while (done < count) {
-        int moved = stream__drain(stream, region->base + done, count - done);
+        int moved = drain(stream, region->base + done, count - done);
         if (moved == STREAM_AGAIN && os_now_us() < until && !load_relaxed(&stream->closing))
             continue;
         if (moved <= 0)
@@ -157,13 +185,18 @@ static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
     return 0;
 }
 
-/* The sender could not take them back: they stay in this process, before anything else. */
-static int keep_leftover(half_t *rx, const vmmc_region_t *region, uint32_t count)
+/* The sender could not take them back: they stay in this process, before anything else.  An urgent byte is then only
+ * to be had aside. */
+static int keep_leftover(half_t *rx, uint8_t *bytes, uint32_t count, uint32_t up_to_urgent)
 {
+    if (up_to_urgent && !rx->urgent.in_line) {
+        memmove(bytes + up_to_urgent - 1, bytes + up_to_urgent, count - up_to_urgent);
+        count--;
+    }
     rx->leftover = count ? malloc(count) : NULL;
     if (!rx->leftover)
         return count ? STREAM_RESET : STREAM_AGAIN;
-    memcpy(rx->leftover, region->base, count);
+    memcpy(rx->leftover, bytes, count);
     rx->leftover_at = 0;
     rx->leftover_end = count;
     return STREAM_AGAIN;
@@ -173,21 +206,27 @@ static int return_unread(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     vmmc_region_t region = {0};
-    uint32_t unread = unread_bytes(rx), count = unread <= MAX_RETURNED ? unread : 0;
+    uint32_t unread = look_at_unread(stream), count = unread <= MAX_RETURNED ? unread : 0;
+    bool all = count == unread;
+    uint32_t start = rx->position;
+    urgent_t urgent = rx->urgent;
     if (count && collect(stream, &region, count) != 0)
         return stream__break(stream, "unread bytes could not be returned to the sender");
+    rx->urgent = urgent;
+    uint32_t up_to_urgent = stream__return_urgent(rx, region.base, start, &count);
     store_relaxed(&rx->flow->returned, region.handle);
     store_relaxed(&rx->flow->returned_bytes, count);
+    store_relaxed(&rx->flow->returned_urgent, up_to_urgent);
     tell_sender(stream, FLOW_READER_RETURNED);
     bool restored = await_sender(stream, FLOW_RESTORED | FLOW_CLOSED);
     uint32_t state = load_acquire(&rx->flow->state);
     if (region.handle)
         vmmc_unexport_later(stream->link, region.handle, stream->mailbox);
     if (!(state & FLOW_RESTORED) && (restored || vmmc_link_is_dead(stream->link)))
-        return keep_leftover(rx, &region, count);
+        return keep_leftover(rx, region.base, count, up_to_urgent);
     if (!restored)
         return stream__give_up(stream, "the sender did not take returned bytes in time");
-    return count == unread ? 0 : STREAM_AGAIN; /* too much for one export: this process keeps it */
+    return all ? 0 : STREAM_AGAIN; /* too much for one export: this process keeps it */
 }
 
 /* True if all that is unread lies in the kernel connection, where the kernel's own calls find it. */
@@ -270,7 +309,7 @@ static void demote_sending(stream_t *stream)
     tx->never = true;
     await_thaw(stream);
     if (tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
-        finish_sending_half(stream, TX_LEAVE);
+        stream__leave_sending(stream, TX_LEAVE);
     lock_release(&tx->lock);
 }
 

@@ -3,9 +3,11 @@
 #define VMMC_STREAM_PRIVATE_H
 
 #include "log.h"
+#include "ring.h"
 #include "stream.h"
 
 #define STREAM_PATIENCE_US 250000 /* for the other side's cooperation; then reset */
+#define STREAM_USEFUL_SHARE 4     /* a sleeping sender is woken when this fraction of the ring is free */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
 /* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
@@ -69,11 +71,75 @@ void stream__consent_if_asked(stream_t *stream);
 int stream__thaw(stream_t *stream);
 /* The socket is being closed: if the receiver has returned bytes, give them to the kernel now; tx.lock held. */
 void stream__restore_now(stream_t *stream);
-/* Take up to `room` bytes out of whatever carries them now; rx.lock held.  A count, STREAM_AGAIN, or 0: nothing. */
-int stream__drain(stream_t *stream, uint8_t *bytes, uint32_t room);
+/* Move the sending half to the kernel for good; tx.lock held. */
+void stream__leave_sending(stream_t *stream, tx_event_t event);
+/* The sender's words, loaded in an order that makes them agree: an end mark is read before the tail it closes, and the
+ * switches after the tail they precede. */
+typedef struct sight {
+    uint32_t state, tail, switches;
+} sight_t;
+
+/* What stops a receive before it looks at anything; 0: nothing.  rx.lock held, as for all that follow. */
+int stream__check_receiver(stream_t *stream, uintptr_t socket);
+/* The same for a question about what has come. */
+int stream__check_question(stream_t *stream, uintptr_t socket);
+/* True if the receiver has consented to a ring, now or before. */
+bool stream__consent(stream_t *stream);
+/* Bytes of the present carrier that can be taken now; follows switches on the way.  0: none.  Negative: broken. */
+int64_t stream__available(stream_t *stream, sight_t *sight);
+/* Take up to `count` available bytes, or only look at them. */
+int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek);
+/* Offer the larger ring that the sender would like. */
+void stream__grow(stream_t *stream);
+
+/* ---- urgent bytes (stream_urgent.c) ---- */
+
+/* Publish that the last of the next `count` bytes is urgent; before the tail that covers it; tx.lock held. */
+void stream__publish_urgent(half_t *tx, uint8_t byte, uint32_t count);
+/* See what urgent bytes have come.  1; or why a byte that has to be skipped could not be. */
+int stream__look_for_urgent(stream_t *stream, const sight_t *sight);
+/* How many of `count` available bytes may be taken before the mark; 0: the next one is the mark and to be skipped. */
+int64_t stream__before_mark(const half_t *rx, int64_t count);
+/* Take the byte at the mark away. */
+int stream__skip_mark(stream_t *stream);
+/* The receiver's position has moved. */
+static inline void stream__forget_passed_mark(half_t *rx)
+{
+    if (rx->urgent.state != URGENT_NONE && (int32_t)(rx->position - rx->urgent.at) > 0)
+        rx->urgent.state = URGENT_NONE;
+}
+/* At a mark, with `count` > 1 bytes available: look at those behind it.  A count, or STREAM_AGAIN. */
+int stream__peek_past_mark(stream_t *stream, uint8_t *bytes, uint32_t room, uint32_t count);
+/* For a receiver that leaves: adapts `count` bytes from `start` on that it is about to return, and says how many of them
+ * come up to and with the urgent one. */
+uint32_t stream__return_urgent(half_t *rx, uint8_t *bytes, uint32_t start, uint32_t *count);
+
 /* Publish a switch from a ring to the kernel; called with tx.lock held. */
 void stream__switch_to_kernel(stream_t *stream);
 /* Add bits to the sender's state word. */
 void stream__mark(half_t *tx, uint32_t bits);
+
+/* ---- taking bytes out of a ring: inline, for the fast path ---- */
+
+static inline void stream__consume(stream_t *stream, uint32_t count)
+{
+    half_t *rx = &stream->rx;
+    rx->position += count;
+    store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, ring_room() */
+    stream__forget_passed_mark(rx);
+    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0, 0) &&
+        (rx->carrier != CARRIER_RING || rx->seen - rx->position <= rx->ring.size - rx->ring.size / STREAM_USEFUL_SHARE))
+        stream__wake_writer(stream);
+    if (__builtin_expect(load_relaxed(&rx->flow->wanted) > rx->ring.size, 0) && rx->carrier == CARRIER_RING)
+        stream__grow(stream);
+}
+
+static inline int stream__take_from_ring(stream_t *stream, void *bytes, uint32_t count, bool peek)
+{
+    ring_get(&stream->rx.ring, stream->rx.position, bytes, count);
+    if (!peek)
+        stream__consume(stream, count);
+    return (int)count;
+}
 
 #endif

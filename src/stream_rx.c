@@ -1,218 +1,9 @@
-/* stream_rx: the receiving half: consent, following the sender from carrier to carrier, and the end of the stream. */
-#include "ring.h"
+/* stream_rx: the receiving half as its callers see it: receiving, the end of the stream, questions. */
 #include "stream_private.h"
 
 #include <stdlib.h>
 
 #define MAX_RETRIES 8 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
-#define USEFUL_SHARE 4 /* a sleeping sender is woken when this fraction of the ring is free */
-
-/* The sender's words, loaded in an order that makes them agree: an end mark is read before the tail it closes, and the
- * switches after the tail they precede. */
-typedef struct sight {
-    uint32_t state, tail, switches;
-} sight_t;
-
-static sight_t look(const half_t *rx)
-{
-    sight_t sight;
-    sight.state = load_acquire(&rx->flow->state);
-    sight.tail = load_acquire(&rx->flow->tail); /* pairs with the releases in stream_tx.c, publish_tail() */
-    sight.switches = load_acquire(&rx->flow->switches);
-    return sight;
-}
-
-/* ---- consent ---- */
-
-static int offer_ring(stream_t *stream, uint32_t bytes)
-{
-    half_t *rx = &stream->rx;
-    vmmc_region_t ring;
-    int error = vmmc_export(stream->link, bytes, &ring);
-    if (error)
-        return error;
-    rx->offered = ring;
-    store_release(&rx->flow->offer, ring.handle); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
-    full_fence();
-    stream__wake_writer(stream);
-    return 0;
-}
-
-/* True if the receiver has consented to a ring, now or before: its kernel bytes are announced from here on, and no
- * thread of this process may sleep in a kernel call that would take them. */
-static bool consent(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    if (rx->consented)
-        return true;
-    if (!rx->flow || rx->never || rx->kernel_calls)
-        return false;
-    uint32_t state = load_acquire(&rx->flow->state);
-    if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL))
-        return false;
-    uint32_t wanted = load_relaxed(&rx->flow->wanted);
-    bool larger = wanted > stream->ring_bytes && wanted <= stream->ring_max_bytes && (wanted & (wanted - 1)) == 0;
-    if (offer_ring(stream, larger ? wanted : stream->ring_bytes) != 0) {
-        log_error("socket %lu: no memory for a ring; the connection stays on the kernel", (unsigned long)stream->socket);
-        rx->never = true;
-        return false;
-    }
-    rx->consented = true;
-    return true;
-}
-
-void stream__consent_if_asked(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
-    if (stream_is_attached(stream) && !load_relaxed(&stream->closing) && load_relaxed(&rx->flow->wanted))
-        consent(stream);
-    lock_release(&rx->lock);
-}
-
-/* ---- following the sender ---- */
-
-/* The switch that ends the present carrier; false: none is published. */
-static bool next_switch(const half_t *rx, const sight_t *sight, uint32_t *end, uint32_t *carrier)
-{
-    if (sight->switches == rx->switches)
-        return false;
-    const switch_shm_t *record = &rx->flow->record[(rx->switches + 1) & 1];
-    *end = load_relaxed(&record->end);
-    *carrier = load_relaxed(&record->carrier);
-    return true;
-}
-
-static void drop_old_ring(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    if (rx->ring.handle && rx->ring.handle != rx->offered.handle)
-        vmmc_unexport(stream->link, rx->ring.handle); /* its sender has switched away: nobody writes there */
-    rx->ring = (vmmc_region_t){0};
-}
-
-/* For the time after an overflow: the ring we have, or a larger one if the sender asked for that. */
-static void offer_after_overflow(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    uint32_t wanted = load_relaxed(&rx->flow->wanted), size = rx->ring.size;
-    if (rx->offered.handle != rx->ring.handle)
-        return; /* a larger one is on offer already */
-    while (size < wanted && size < stream->ring_max_bytes)
-        size *= 2;
-    if (size > rx->ring.size)
-        offer_ring(stream, size);
-}
-
-static int follow(stream_t *stream, uint32_t carrier)
-{
-    half_t *rx = &stream->rx;
-    rx_action_t action = rx_decide(rx->carrier, carrier == FLOW_KERNEL ? RX_SWITCH_TO_KERNEL : RX_SWITCH_TO_RING);
-    if (action == RX_FOLLOW_RING) {
-        if (carrier != rx->offered.handle)
-            return stream__break(stream, "the sender moved to a ring that was not offered");
-        drop_old_ring(stream);
-        rx->ring = rx->offered;
-        rx->known = rx->position;
-        rx->carrier = CARRIER_RING;
-    } else if (action == RX_FOLLOW_KERNEL) {
-        if (!rx->busy)
-            offer_after_overflow(stream);
-        drop_old_ring(stream);
-        rx->carrier = CARRIER_KERNEL;
-    } else {
-        return stream__break(stream, "the sender moved from the kernel to the kernel");
-    }
-    rx->switches++;
-    log_debug("receiving: followed switch %lu at byte %lu", (unsigned long)rx->switches, (unsigned long)rx->position);
-    store_release(&rx->flow->followed, rx->switches); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
-    full_fence();
-    stream__wake_writer(stream);
-    return 0;
-}
-
-/* Bytes of the present carrier that can be taken now; follows switches on the way.  0: none.  Negative: broken. */
-static int64_t available(stream_t *stream, sight_t *sight)
-{
-    half_t *rx = &stream->rx;
-    for (;;) {
-        uint32_t end = 0, carrier = FLOW_KERNEL;
-        *sight = look(rx);
-        bool ends = next_switch(rx, sight, &end, &carrier);
-        if (ends)
-            sight->tail = load_acquire(&rx->flow->tail); /* the first look at it may have been before the switch */
-        uint32_t count = (ends ? end : sight->tail) - rx->position;
-        if (ends && count > sight->tail - rx->position)
-            return stream__break(stream, "a carrier ends beyond what was sent");
-        if (rx->carrier == CARRIER_RING && count > rx->ring.size)
-            return stream__break(stream, "more bytes are announced than the ring holds");
-        if (sight->switches - rx->switches > 2)
-            return stream__break(stream, "more switches are published than can be unacknowledged");
-        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0) {
-            rx->seen = sight->tail;
-            return 0; /* taken from the kernel before the sender could announce them */
-        }
-        if (count > INT32_MAX)
-            return stream__break(stream, "the sender's tail runs backwards");
-        rx->seen = sight->tail;
-        if (count || !ends)
-            return count;
-        int error = follow(stream, carrier);
-        if (error)
-            return error;
-    }
-}
-
-/* ---- taking bytes ---- */
-
-static void grow(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    uint32_t wanted = load_relaxed(&rx->flow->wanted);
-    if (wanted <= rx->ring.size || rx->offered.handle != rx->ring.handle || wanted > stream->ring_max_bytes ||
-        (wanted & (wanted - 1)) != 0)
-        return;
-    offer_ring(stream, wanted);
-}
-
-static inline void consume(stream_t *stream, uint32_t count)
-{
-    half_t *rx = &stream->rx;
-    rx->position += count;
-    store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, ring_room() */
-    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0, 0) &&
-        (rx->carrier != CARRIER_RING || rx->seen - rx->position <= rx->ring.size - rx->ring.size / USEFUL_SHARE))
-        stream__wake_writer(stream);
-    if (__builtin_expect(load_relaxed(&rx->flow->wanted) > rx->ring.size, 0) && rx->carrier == CARRIER_RING)
-        grow(stream);
-}
-
-static int take_from_ring(stream_t *stream, const transfer_t *transfer, uint32_t count)
-{
-    ring_get(&stream->rx.ring, stream->rx.position, transfer->bytes, count);
-    if (!transfer->peek)
-        consume(stream, count);
-    return (int)count;
-}
-
-/* Announced bytes are in the kernel connection already, or will be in an instant. */
-static int take_from_kernel(stream_t *stream, const transfer_t *transfer, uint32_t count)
-{
-    half_t *rx = &stream->rx;
-    int moved = transfer->peek ? stream->kernel->peek(stream->socket, transfer->bytes, count)
-                               : stream->kernel->receive(stream->socket, transfer->bytes, count);
-    if (moved == STREAM_AGAIN) {
-        lock_release(&rx->lock);
-        stream->kernel->wait(stream->socket, false, 10);
-        lock_take(&rx->lock);
-        return STREAM_AGAIN;
-    }
-    if (moved == 0)
-        return stream__break(stream, "the kernel connection ended before all announced bytes had come");
-    if (moved > 0 && !transfer->peek)
-        consume(stream, (uint32_t)moved);
-    return moved;
-}
 
 /* ---- the end ---- */
 
@@ -252,18 +43,25 @@ static int check_end(stream_t *stream, const sight_t *sight, bool dead)
     }
 }
 
+/* What has come may be asked for even when it may not be received any more. */
+int stream__check_question(stream_t *stream, uintptr_t socket)
+{
+    int gone = stream__gone(stream, socket);
+    if (gone)
+        return gone;
+    return stream->rx.carrier == CARRIER_FINAL || !stream__consent(stream) ? STREAM_BY_KERNEL : 0;
+}
+
 /* What stops a receive before it looks at anything; 0: nothing. */
-static int check_receiver(stream_t *stream, const transfer_t *transfer)
+int stream__check_receiver(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
-    int gone = stream__gone(stream, transfer->socket);
+    int gone = stream__gone(stream, socket);
     if (gone)
         return gone;
     if (rx->shut)
         return STREAM_SHUT;
-    if (rx->carrier == CARRIER_FINAL || !consent(stream))
-        return STREAM_BY_KERNEL;
-    return 0;
+    return stream__check_question(stream, socket);
 }
 
 /* Bytes that were taken out for a demotion that did not succeed come first. */
@@ -302,12 +100,47 @@ typedef enum verdict {
     STEP_RETRY  /* announced bytes were not in the kernel connection yet: look again */
 } verdict_t;
 
-static int receive_step(stream_t *stream, const transfer_t *transfer, verdict_t *verdict)
+/* Bytes that may be taken now, so that none of them is behind a mark.  A mark that is next is skipped, but not as the last
+ * thing there is by a thread that has waited already: the urgent byte would be lost to whoever wants to take it. */
+static int64_t takeable(stream_t *stream, const transfer_t *transfer, sight_t *sight, bool first)
+{
+    half_t *rx = &stream->rx;
+    for (;;) {
+        int64_t count = stream__available(stream, sight);
+        uint32_t position = rx->position;
+        int looked = count > 0 ? stream__look_for_urgent(stream, sight) : (int)count;
+        if (looked != 1)
+            return looked;
+        if (rx->position != position)
+            continue;
+        int64_t before = stream__before_mark(rx, count);
+        bool last = sight->tail - rx->position == 1;
+        if (before > 0)
+            return before;
+        if (last && (!first || transfer->peek || transfer->count == 0))
+            return 0;
+        if (transfer->count == 0 || (transfer->peek && count > 1))
+            return count;
+        int skipped = stream__skip_mark(stream);
+        if (skipped != 1)
+            return skipped;
+    }
+}
+
+static int take(stream_t *stream, const transfer_t *transfer, int64_t count)
+{
+    uint32_t part = count < transfer->count ? (uint32_t)count : transfer->count;
+    if (transfer->peek && stream__before_mark(&stream->rx, count) == 0)
+        return stream__peek_past_mark(stream, transfer->bytes, transfer->count, (uint32_t)count);
+    return stream__take(stream, transfer->bytes, part, transfer->peek);
+}
+
+static int receive_step(stream_t *stream, const transfer_t *transfer, bool first, verdict_t *verdict)
 {
     half_t *rx = &stream->rx;
     sight_t sight;
     *verdict = STEP_DONE;
-    int stop = check_receiver(stream, transfer);
+    int stop = stream__check_receiver(stream, transfer->socket);
     if (stop)
         return stop;
     if (rx->leftover)
@@ -317,7 +150,9 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, verdict_t 
         return STREAM_AGAIN;
     }
     bool dead = sender_process_died(stream);
-    int64_t count = available(stream, &sight);
+    int64_t count = takeable(stream, transfer, &sight, first);
+    if (count == STREAM_AGAIN)
+        *verdict = STEP_RETRY;
     if (count < 0)
         return (int)count;
     if (count == 0) {
@@ -329,10 +164,7 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, verdict_t 
     }
     if (transfer->count == 0)
         return 0;
-    uint32_t part = count < transfer->count ? (uint32_t)count : transfer->count;
-    if (rx->carrier == CARRIER_RING)
-        return take_from_ring(stream, transfer, part);
-    int moved = take_from_kernel(stream, transfer, part);
+    int moved = take(stream, transfer, count);
     if (moved == STREAM_AGAIN)
         *verdict = STEP_RETRY;
     return moved;
@@ -364,11 +196,12 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
         return result;
     }
     stream__hold(stream);
-    for (unsigned retries = 0;;) {
+    unsigned retries = 0;
+    for (bool first = true;; first = false) {
         outlook_t outlook;
         verdict_t verdict;
         uint32_t state = rx->flow ? load_acquire(&rx->flow->state) : 0;
-        result = receive_step(stream, transfer, &verdict);
+        result = receive_step(stream, transfer, first, &verdict);
         if (verdict == STEP_RETRY && may_retry(transfer, &retries))
             continue;
         if (verdict == STEP_RETRY && transfer->blocking)
@@ -391,14 +224,16 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
 static inline uint32_t can_take_at_once(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || stream__gone(stream, transfer->socket))
+    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || rx->urgent.state != URGENT_NONE ||
+        stream__gone(stream, transfer->socket))
         return 0;
     uint32_t left = rx->known - rx->position;
     if (left <= rx->ring.size && left >= transfer->count)
         return transfer->count;
     uint32_t tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_tx.c, publish_tail() */
     uint32_t count = tail - rx->position;
-    if (count > rx->ring.size || load_acquire(&rx->flow->switches) != rx->switches)
+    if (count > rx->ring.size || load_acquire(&rx->flow->switches) != rx->switches ||
+        load_acquire(&rx->flow->urgents) != rx->urgent.count)
         return 0;
     rx->seen = rx->known = tail;
     return count < transfer->count ? count : transfer->count;
@@ -411,7 +246,7 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
     uint32_t count = can_take_at_once(stream, transfer);
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
-    take_from_ring(stream, transfer, count);
+    stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
     return (int)count;
 }
@@ -421,20 +256,20 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
 int stream_pending(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
-    transfer_t nothing = {.socket = socket};
     sight_t sight;
     lock_take(&rx->lock);
-    int64_t result = check_receiver(stream, &nothing);
+    int64_t result = stream__check_question(stream, socket);
     if (result == 0 && rx->leftover) {
         result = rx->leftover_end - rx->leftover_at;
     } else if (result == 0) {
         bool dead = sender_process_died(stream);
-        result = available(stream, &sight);
+        result = stream__available(stream, &sight);
         if (result == 0 && check_end(stream, &sight, dead) == STREAM_BY_KERNEL)
             result = STREAM_BY_KERNEL;
         /* Bytes behind a switch count too: a later receive returns them without waiting. */
-        else if (result > 0 && sight.tail - rx->position <= INT32_MAX)
-            result = sight.tail - rx->position;
+        else if (result > 0 && stream__look_for_urgent(stream, &sight) == 1 && sight.tail - rx->position <= INT32_MAX)
+            result = rx->urgent.in_line ? sight.tail - rx->position
+                                        : stream__before_mark(rx, sight.tail - rx->position);
     }
     lock_release(&rx->lock);
     return (int)result;
@@ -446,7 +281,7 @@ int stream_readable(stream_t *stream, uintptr_t socket)
     transfer_t nothing = {.socket = socket};
     verdict_t verdict;
     lock_take(&rx->lock);
-    int result = receive_step(stream, &nothing, &verdict);
+    int result = receive_step(stream, &nothing, false, &verdict);
     lock_release(&rx->lock);
     return result == STREAM_BY_KERNEL ? result : verdict == STEP_DONE;
 }
@@ -459,19 +294,4 @@ void stream_shut_receiving(stream_t *stream, uintptr_t socket)
         rx->shut = true;
     stream__wake_local(rx);
     lock_release(&rx->lock);
-}
-
-/* ---- for stream_leave.c ---- */
-
-int stream__drain(stream_t *stream, uint8_t *bytes, uint32_t room)
-{
-    half_t *rx = &stream->rx;
-    sight_t sight;
-    int64_t count = available(stream, &sight);
-    if (count <= 0)
-        return (int)count;
-    transfer_t transfer = {.socket = stream->socket, .bytes = bytes, .count = room};
-    uint32_t part = count < room ? (uint32_t)count : room;
-    return rx->carrier == CARRIER_RING ? take_from_ring(stream, &transfer, part)
-                                       : take_from_kernel(stream, &transfer, part);
 }

@@ -4,6 +4,7 @@
 
 #define NO_PROGRESS_US 2000     /* a blocking sender waits that long for room before it goes by the kernel */
 #define QUICK_LOOK_US 30        /* a non-blocking one */
+#define CONSENT_US 20000        /* an urgent byte waits that long for the receiver's consent */
 #define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
 
 /* ---- switching ---- */
@@ -14,7 +15,7 @@ static void publish_switch(half_t *tx, uint32_t carrier)
     uint32_t number = tx->switches + 1;
     store_relaxed(&flow->record[number & 1].end, tx->position);
     store_relaxed(&flow->record[number & 1].carrier, carrier);
-    store_release(&flow->switches, number); /* pairs with the acquire in stream_rx.c, look() */
+    store_release(&flow->switches, number); /* pairs with the acquire in stream_follow.c, look() */
     tx->switches = number;
     log_debug("sending: switch %lu at byte %lu to %s %lx", (unsigned long)number, (unsigned long)tx->position,
               carrier ? "ring" : "kernel", (unsigned long)carrier);
@@ -116,7 +117,7 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
 static int64_t ring_room(half_t *tx, uint32_t enough)
 {
     if (tx->ring.size - (tx->position - tx->seen) < enough) {
-        uint32_t head = load_acquire(&tx->flow->head); /* pairs with the release in stream_rx.c, consume() */
+        uint32_t head = load_acquire(&tx->flow->head); /* pairs with the release in stream_private.h, stream__consume() */
         if ((int32_t)(head - tx->seen) > 0) {
             if (head - tx->seen > tx->position - tx->seen)
                 return -1;
@@ -130,12 +131,19 @@ static inline void publish_tail(stream_t *stream, uint32_t count)
 {
     half_t *tx = &stream->tx;
     tx->position += count;
-    store_release(&tx->flow->tail, tx->position); /* pairs with the acquire in stream_rx.c, available() */
+    store_release(&tx->flow->tail, tx->position); /* pairs with the acquire in stream_follow.c, look() */
     stream__wake_reader(stream);
 }
 
+static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
+{
+    if (__builtin_expect(urgent, 0))
+        stream__publish_urgent(&stream->tx, bytes[count - 1], count);
+    publish_tail(stream, count);
+}
+
 /* Bytes put into the ring, 0: it is full. */
-static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count)
+static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
     int64_t room = ring_room(tx, count);
@@ -146,15 +154,15 @@ static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count)
         return 0;
     uint32_t part = room < count ? (uint32_t)room : count;
     ring_put(&tx->ring, tx->position, bytes, part);
-    publish_tail(stream, part);
+    publish(stream, bytes, part, urgent && part == count);
     return (int)part;
 }
 
-static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count)
+static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     int moved = stream->kernel->send(stream->socket, bytes, count);
     if (moved > 0)
-        publish_tail(stream, (uint32_t)moved);
+        publish(stream, bytes, (uint32_t)moved, urgent && moved == (int)count);
     return moved == STREAM_AGAIN ? 0 : moved;
 }
 
@@ -217,6 +225,27 @@ static void ask_for_first_ring(stream_t *stream)
     store_release(&tx->flow->wanted, tx->next_wanted);
     full_fence();
     vmmc_notify(stream->link, WATCHER_NUMBER);
+}
+
+/* An urgent byte goes among the others, so its receiver must have consented, or a plain kernel receive could return it
+ * as an ordinary one.  If it does not consent at once, somebody waits in such a call, and this direction becomes the
+ * kernel's. */
+static bool receiver_understands(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    uint64_t until = os_now_us() + CONSENT_US, now;
+    ask_for_first_ring(stream);
+    while (!load_acquire(&tx->flow->offer) && !tx->frozen && tx->carrier != CARRIER_FINAL &&
+           (now = os_now_us()) < until) {
+        outlook_t outlook;
+        look_out(tx, &outlook);
+        outlook.seen[1] = 0;
+        stream__sleep(stream, tx, &outlook, until);
+    }
+    bool understood = load_acquire(&tx->flow->offer) != 0;
+    if (!understood)
+        stream__leave_sending(stream, TX_LEAVE);
+    return understood;
 }
 
 /* The kernel connection is full: sleep in the kernel, which wakes us when the receiver has taken something. */
@@ -289,11 +318,13 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
     stop = take_offer(stream);
     if (stop)
         return stop;
+    if (transfer->urgent && !receiver_understands(stream))
+        return STREAM_BY_KERNEL;
     if (tx->carrier == CARRIER_RING) {
-        int moved = send_by_ring(stream, bytes, left);
+        int moved = send_by_ring(stream, bytes, left, transfer->urgent);
         return moved ? moved : wait_for_ring(stream, transfer, left);
     }
-    int moved = send_by_kernel(stream, bytes, left);
+    int moved = send_by_kernel(stream, bytes, left, transfer->urgent);
     return moved ? moved : wait_for_kernel(stream, transfer);
 }
 
@@ -342,7 +373,8 @@ static int send_slowly(stream_t *stream, const transfer_t *transfer)
 static inline bool can_send_at_once(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
-    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || stream__gone(stream, transfer->socket))
+    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || transfer->urgent ||
+        stream__gone(stream, transfer->socket))
         return false;
     const flow_shm_t *flow = tx->flow;
     if (load_relaxed(&flow->consumer) || load_relaxed(&flow->offer) != tx->ring.handle)

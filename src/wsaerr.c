@@ -16,6 +16,10 @@ int wsaerr_from_stream(int result)
         return -WSAENOTSOCK; /* what Wine's builtin gives; Windows may say WSAEINTR */
     case STREAM_TIMEOUT:
         return -WSAETIMEDOUT;
+    case STREAM_INLINE:
+        return -WSAEINVAL;
+    case STREAM_NO_SPACE:
+        return -WSAEMSGSIZE;
     default:
         return -WSAECONNRESET;
     }

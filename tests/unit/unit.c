@@ -160,6 +160,11 @@ static int kernel_send(uintptr_t socket, const void *bytes, uint32_t count)
     return kernel_result(send((int)socket, bytes, count, MSG_NOSIGNAL));
 }
 
+static int kernel_send_urgent(uintptr_t socket, const void *byte)
+{
+    return kernel_result(send((int)socket, byte, 1, MSG_NOSIGNAL | MSG_OOB));
+}
+
 static int kernel_receive(uintptr_t socket, void *bytes, uint32_t count)
 {
     return kernel_result(recv((int)socket, bytes, count, 0));
@@ -181,7 +186,12 @@ static void kernel_shut(uintptr_t socket)
     shutdown((int)socket, SHUT_WR);
 }
 
-const kernel_calls_t unit_kernel = {kernel_send, kernel_receive, kernel_peek, kernel_wait, kernel_shut};
+const kernel_calls_t unit_kernel = {.send = kernel_send,
+                                    .send_urgent = kernel_send_urgent,
+                                    .receive = kernel_receive,
+                                    .peek = kernel_peek,
+                                    .wait = kernel_wait,
+                                    .shut = kernel_shut};
 
 void unit_tcp_pair(int pair[2])
 {

@@ -1,0 +1,189 @@
+/* stream_follow: the receiving half's carriers: consent, following the sender from one to the next, taking bytes out. */
+#include "stream_private.h"
+
+static sight_t look(const half_t *rx)
+{
+    sight_t sight;
+    sight.state = load_acquire(&rx->flow->state);
+    sight.tail = load_acquire(&rx->flow->tail); /* pairs with the releases in stream_tx.c, publish_tail() */
+    sight.switches = load_acquire(&rx->flow->switches);
+    return sight;
+}
+
+/* ---- consent ---- */
+
+static int offer_ring(stream_t *stream, uint32_t bytes)
+{
+    half_t *rx = &stream->rx;
+    vmmc_region_t ring;
+    int error = vmmc_export(stream->link, bytes, &ring);
+    if (error)
+        return error;
+    rx->offered = ring;
+    store_release(&rx->flow->offer, ring.handle); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
+    full_fence();
+    stream__wake_writer(stream);
+    return 0;
+}
+
+/* True if the receiver has consented to a ring, now or before: its kernel bytes are announced from here on, and no
+ * thread of this process may sleep in a kernel call that would take them. */
+bool stream__consent(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (rx->consented)
+        return true;
+    if (!rx->flow || rx->never || rx->kernel_calls)
+        return false;
+    uint32_t state = load_acquire(&rx->flow->state);
+    if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL))
+        return false;
+    uint32_t wanted = load_relaxed(&rx->flow->wanted);
+    bool larger = wanted > stream->ring_bytes && wanted <= stream->ring_max_bytes && (wanted & (wanted - 1)) == 0;
+    if (offer_ring(stream, larger ? wanted : stream->ring_bytes) != 0) {
+        log_error("socket %lu: no memory for a ring; the connection stays on the kernel", (unsigned long)stream->socket);
+        rx->never = true;
+        return false;
+    }
+    rx->consented = true;
+    return true;
+}
+
+void stream__consent_if_asked(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    lock_take(&rx->lock);
+    if (stream_is_attached(stream) && !load_relaxed(&stream->closing) && load_relaxed(&rx->flow->wanted))
+        stream__consent(stream);
+    lock_release(&rx->lock);
+}
+
+/* ---- following the sender ---- */
+
+/* The switch that ends the present carrier; false: none is published. */
+static bool next_switch(const half_t *rx, const sight_t *sight, uint32_t *end, uint32_t *carrier)
+{
+    if (sight->switches == rx->switches)
+        return false;
+    const switch_shm_t *record = &rx->flow->record[(rx->switches + 1) & 1];
+    *end = load_relaxed(&record->end);
+    *carrier = load_relaxed(&record->carrier);
+    return true;
+}
+
+static void drop_old_ring(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (rx->ring.handle && rx->ring.handle != rx->offered.handle)
+        vmmc_unexport(stream->link, rx->ring.handle); /* its sender has switched away: nobody writes there */
+    rx->ring = (vmmc_region_t){0};
+}
+
+/* For the time after an overflow: the ring we have, or a larger one if the sender asked for that. */
+static void offer_after_overflow(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    uint32_t wanted = load_relaxed(&rx->flow->wanted), size = rx->ring.size;
+    if (rx->offered.handle != rx->ring.handle)
+        return; /* a larger one is on offer already */
+    while (size < wanted && size < stream->ring_max_bytes)
+        size *= 2;
+    if (size > rx->ring.size)
+        offer_ring(stream, size);
+}
+
+static int follow(stream_t *stream, uint32_t carrier)
+{
+    half_t *rx = &stream->rx;
+    rx_action_t action = rx_decide(rx->carrier, carrier == FLOW_KERNEL ? RX_SWITCH_TO_KERNEL : RX_SWITCH_TO_RING);
+    if (action == RX_FOLLOW_RING) {
+        if (carrier != rx->offered.handle)
+            return stream__break(stream, "the sender moved to a ring that was not offered");
+        drop_old_ring(stream);
+        rx->ring = rx->offered;
+        rx->known = rx->position;
+        rx->carrier = CARRIER_RING;
+    } else if (action == RX_FOLLOW_KERNEL) {
+        if (!rx->busy)
+            offer_after_overflow(stream);
+        drop_old_ring(stream);
+        rx->carrier = CARRIER_KERNEL;
+    } else {
+        return stream__break(stream, "the sender moved from the kernel to the kernel");
+    }
+    rx->switches++;
+    log_debug("receiving: followed switch %lu at byte %lu", (unsigned long)rx->switches, (unsigned long)rx->position);
+    store_release(&rx->flow->followed, rx->switches); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
+    full_fence();
+    stream__wake_writer(stream);
+    return 0;
+}
+
+/* Bytes of the present carrier that can be taken now; follows switches on the way.  0: none.  Negative: broken. */
+int64_t stream__available(stream_t *stream, sight_t *sight)
+{
+    half_t *rx = &stream->rx;
+    for (;;) {
+        uint32_t end = 0, carrier = FLOW_KERNEL;
+        *sight = look(rx);
+        bool ends = next_switch(rx, sight, &end, &carrier);
+        if (ends)
+            sight->tail = load_acquire(&rx->flow->tail); /* the first look at it may have been before the switch */
+        uint32_t count = (ends ? end : sight->tail) - rx->position;
+        if (ends && count > sight->tail - rx->position)
+            return stream__break(stream, "a carrier ends beyond what was sent");
+        if (rx->carrier == CARRIER_RING && count > rx->ring.size)
+            return stream__break(stream, "more bytes are announced than the ring holds");
+        if (sight->switches - rx->switches > 2)
+            return stream__break(stream, "more switches are published than can be unacknowledged");
+        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0) {
+            rx->seen = sight->tail;
+            return 0; /* taken from the kernel before the sender could announce them */
+        }
+        if (count > INT32_MAX)
+            return stream__break(stream, "the sender's tail runs backwards");
+        rx->seen = sight->tail;
+        if (count || !ends)
+            return count;
+        int error = follow(stream, carrier);
+        if (error)
+            return error;
+    }
+}
+
+/* ---- taking bytes ---- */
+
+void stream__grow(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    uint32_t wanted = load_relaxed(&rx->flow->wanted);
+    if (wanted <= rx->ring.size || rx->offered.handle != rx->ring.handle || wanted > stream->ring_max_bytes ||
+        (wanted & (wanted - 1)) != 0)
+        return;
+    offer_ring(stream, wanted);
+}
+
+/* Announced bytes are in the kernel connection already, or will be in an instant. */
+static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool peek)
+{
+    half_t *rx = &stream->rx;
+    int moved = peek ? stream->kernel->peek(stream->socket, bytes, count)
+                     : stream->kernel->receive(stream->socket, bytes, count);
+    if (moved == STREAM_AGAIN) {
+        lock_release(&rx->lock);
+        stream->kernel->wait(stream->socket, false, 10);
+        lock_take(&rx->lock);
+        return STREAM_AGAIN;
+    }
+    if (moved == 0)
+        return stream__break(stream, "the kernel connection ended before all announced bytes had come");
+    if (moved > 0 && !peek)
+        stream__consume(stream, (uint32_t)moved);
+    return moved;
+}
+
+int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek)
+{
+    bool ring = stream->rx.carrier == CARRIER_RING;
+    return ring ? stream__take_from_ring(stream, bytes, count, peek) : take_from_kernel(stream, bytes, count, peek);
+}
