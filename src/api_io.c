@@ -9,10 +9,10 @@ static inline bool is_plain_request(const sock_t *sock, const char *bytes, int c
     return sock && sock_mode(sock) != SOCK_KERNEL && count >= 0 && (bytes || count == 0);
 }
 
-/* A connected stream, or one that may be: its bytes have to be counted. */
-static bool may_move_bytes(const sock_t *sock)
+static bool may_move_bytes(SOCKET s)
 {
-    return sock && sock_mode(sock) != SOCK_KERNEL && (sock_mode(sock) != SOCK_FRESH || load_relaxed(&sock->connecting));
+    const sock_t *sock = fdtab_get(s);
+    return sock && sock_may_move_bytes(sock);
 }
 
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
@@ -36,7 +36,7 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 /* On a connected stream the address is ignored. */
 int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const struct sockaddr *to, int to_length)
 {
-    if (!may_move_bytes(fdtab_get(s)))
+    if (!may_move_bytes(s))
         return real_sendto(s, bytes, count, flags, to, to_length);
     return api_send(s, bytes, count, flags);
 }
@@ -44,7 +44,7 @@ int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const s
 /* On a connected stream the sender's address is left as it is. */
 int WINAPI api_recvfrom(SOCKET s, char *bytes, int count, int flags, struct sockaddr *from, int *from_length)
 {
-    if (!may_move_bytes(fdtab_get(s)))
+    if (!may_move_bytes(s))
         return real_recvfrom(s, bytes, count, flags, from, from_length);
     return api_recv(s, bytes, count, flags);
 }

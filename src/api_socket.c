@@ -1,10 +1,18 @@
 /* api_socket: the life of a socket: made, named, connected, shut down, closed. */
 #include "api.h"
 #include "init.h"
+#include "redirect.h"
+
+/* Before there is a socket that others could use.  Not in DllMain, and nothing where the transport is off. */
+static void prepare(void)
+{
+    if (init_config()->enabled)
+        redirect_start();
+}
 
 int WINAPI api_WSAStartup(WORD version, WSADATA *data)
 {
-    init_config();
+    prepare();
     return real_WSAStartup(version, data);
 }
 
@@ -31,6 +39,7 @@ int WINAPI api_WSACleanup(void)
 /* A type of 0 means "the family's default", which for the Internet is a stream. */
 SOCKET WINAPI api_socket(int family, int type, int protocol)
 {
+    prepare();
     SOCKET s = real_socket(family, type, protocol);
     DWORD error = GetLastError();
     if (s != INVALID_SOCKET)

@@ -1,10 +1,9 @@
 /* init: see init.h. */
 #include "init.h"
 
-#include "eligible.h"
 #include "lock.h"
+#include "modules.h"
 #include "nt.h"
-#include "redirect.h"
 #include "rendezvous.h"
 #include "wait.h"
 #include "watcher.h"
@@ -23,10 +22,7 @@ static struct {
 
 static void ini_path(char path[MAX_PATH])
 {
-    HMODULE self = NULL;
-    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
-                       (const char *)(uintptr_t)&ini_path, &self);
-    DWORD length = GetModuleFileNameA(self, path, MAX_PATH);
+    DWORD length = GetModuleFileNameA(module_self(), path, MAX_PATH);
     while (length && path[length - 1] != '\\')
         length--;
     if (length + sizeof "vmmc.ini" > MAX_PATH)
@@ -57,23 +53,12 @@ static bool futex_is_wanted(const config_t *config)
     return works;
 }
 
-/* A thread may still sleep in this code when the program frees the library. */
-static void pin(void)
-{
-    HMODULE self;
-    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
-                       (const char *)(uintptr_t)&pin, &self);
-}
-
 static const char *start(const config_t *config)
 {
     if (!config->enabled)
         return "the transport is disabled by a setting";
-    const char *obstacle = eligible_check_modules();
-    if (obstacle)
-        return obstacle;
     bool futex = futex_is_wanted(config);
-    pin();
+    module_pin(); /* a thread may still sleep in this code when the program frees the library */
     wait_set_spin(config->spin_us);
     if (vmmc_start(futex) != 0)
         return "no shared memory for this process's waiters";
@@ -81,7 +66,6 @@ static const char *start(const config_t *config)
         return "the rendezvous table cannot be opened";
     if (!watcher_start())
         return "the watcher thread cannot be started";
-    redirect_start();
     log_info("transport started, sleeping by %s", futex ? "futex" : "event");
     return NULL;
 }
@@ -102,12 +86,4 @@ const char *init_transport(void)
     }
     lock_release(&init.lock);
     return atomic_load(&init.reason);
-}
-
-/* Without the lock: this is also called under the loader's lock, which start() takes while it holds ours. */
-void init_forbid(const char *why)
-{
-    const char *none = NULL;
-    if (atomic_compare_exchange_strong(&init.reason, &none, why))
-        log_info("no more user-level streams in this process: %s", why);
 }

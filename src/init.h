@@ -8,7 +8,5 @@
 const config_t *init_config(void);
 /* Start whatever user-level streams need, once.  NULL: it runs; otherwise why it does not. */
 const char *init_transport(void);
-/* Something happened after which this process takes no new streams; the reason is logged and remembered. */
-void init_forbid(const char *why);
 
 #endif

@@ -3,89 +3,83 @@
 
 #include <stdint.h>
 
-#include <stdlib.h>
-#include <string.h>
-
 #define MAX_MODULES 1024
 
-HMODULE module_self(void)
+static HMODULE find_self(DWORD how)
 {
     HMODULE self = NULL;
-    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
-                       (const char *)(uintptr_t)&module_self, &self);
+    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | how, (const char *)(uintptr_t)&find_self, &self);
     return self;
 }
 
-bool module_is_system(HMODULE module)
+HMODULE module_self(void)
 {
-    char path[MAX_PATH], system[MAX_PATH];
-    DWORD length = GetModuleFileNameA(module, path, MAX_PATH);
-    UINT prefix = GetWindowsDirectoryA(system, MAX_PATH);
-    return length > prefix && prefix > 0 && _strnicmp(path, system, prefix) == 0 && path[prefix] == '\\';
+    return find_self(GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT);
 }
 
-void module_name(HMODULE module, char name[64])
+void module_pin(void)
 {
-    char path[MAX_PATH] = "";
-    GetModuleFileNameA(module, path, MAX_PATH);
-    const char *base = strrchr(path, '\\');
-    strncpy(name, base ? base + 1 : path, 63);
-    name[63] = 0;
+    find_self(GET_MODULE_HANDLE_EX_FLAG_PIN);
 }
 
-/* ---- import tables ---- */
-
-static const IMAGE_DATA_DIRECTORY *import_directory(const uint8_t *base)
+void modules_each(module_visitor_t visit, void *context)
 {
-    const IMAGE_DOS_HEADER *dos = (const void *)base;
-    if (dos->e_magic != IMAGE_DOS_SIGNATURE)
-        return NULL;
-    const IMAGE_NT_HEADERS *header = (const void *)(base + dos->e_lfanew);
-    if (header->Signature != IMAGE_NT_SIGNATURE ||
-        header->OptionalHeader.NumberOfRvaAndSizes <= IMAGE_DIRECTORY_ENTRY_IMPORT)
-        return NULL;
-    return &header->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
-}
-
-static void each_of_dll(module_import_t *import, uint8_t *base, const IMAGE_IMPORT_DESCRIPTOR *from,
-                        import_visitor_t visit, void *context)
-{
-    IMAGE_THUNK_DATA *slots = (void *)(base + from->FirstThunk);
-    const IMAGE_THUNK_DATA *names = from->OriginalFirstThunk ? (void *)(base + from->OriginalFirstThunk) : NULL;
-    import->dll = (const char *)(base + from->Name);
-    for (unsigned i = 0; slots[i].u1.Function; i++) {
-        bool by_ordinal = names && IMAGE_SNAP_BY_ORDINAL(names[i].u1.Ordinal);
-        import->slot = (void **)(void *)&slots[i].u1.Function;
-        import->ordinal = by_ordinal ? (unsigned)IMAGE_ORDINAL(names[i].u1.Ordinal) : 0;
-        import->name = NULL;
-        if (names && !by_ordinal)
-            import->name = (const char *)((const IMAGE_IMPORT_BY_NAME *)(base + names[i].u1.AddressOfData))->Name;
-        visit(import, context);
-    }
-}
-
-void module_each_import(HMODULE module, import_visitor_t visit, void *context)
-{
-    uint8_t *base = (void *)module;
-    const IMAGE_DATA_DIRECTORY *directory = import_directory(base);
-    if (!directory || !directory->VirtualAddress)
-        return;
-    module_import_t import = {.module = module};
-    const IMAGE_IMPORT_DESCRIPTOR *from = (const void *)(base + directory->VirtualAddress);
-    for (; from->Name && from->FirstThunk; from++)
-        each_of_dll(&import, base, from, visit, context);
-}
-
-void modules_each_import(import_visitor_t visit, void *context)
-{
-    HMODULE modules[MAX_MODULES], self = module_self();
+    HMODULE modules[MAX_MODULES];
     DWORD bytes = 0;
     BOOL(WINAPI * enumerate)(HANDLE, HMODULE *, DWORD, DWORD *) =
         (void *)GetProcAddress(GetModuleHandleA("kernel32.dll"), "K32EnumProcessModules");
     if (!enumerate || !enumerate(GetCurrentProcess(), modules, sizeof modules, &bytes))
         return;
-    for (DWORD i = 0; i < bytes / sizeof *modules && i < MAX_MODULES; i++) {
-        if (modules[i] != self)
-            module_each_import(modules[i], visit, context);
+    for (DWORD i = 0; i < bytes / sizeof *modules && i < MAX_MODULES; i++)
+        visit(modules[i], context);
+}
+
+/* ---- import tables ---- */
+
+/* NULL: the module has none. */
+static const void *directory(const uint8_t *base, unsigned which)
+{
+    const IMAGE_DOS_HEADER *dos = (const void *)base;
+    if (dos->e_magic != IMAGE_DOS_SIGNATURE)
+        return NULL;
+    const IMAGE_NT_HEADERS *header = (const void *)(base + dos->e_lfanew);
+    if (header->Signature != IMAGE_NT_SIGNATURE || header->OptionalHeader.NumberOfRvaAndSizes <= which)
+        return NULL;
+    DWORD at = header->OptionalHeader.DataDirectory[which].VirtualAddress;
+    return at ? base + at : NULL;
+}
+
+static void each_slot(uint8_t *base, DWORD table, import_visitor_t visit, void *context)
+{
+    IMAGE_THUNK_DATA *slots = (void *)(base + table);
+    for (; slots->u1.Function; slots++)
+        visit((void **)(void *)&slots->u1.Function, context);
+}
+
+void module_each_import(HMODULE module, import_visitor_t visit, void *context)
+{
+    uint8_t *base = (void *)module;
+    const IMAGE_IMPORT_DESCRIPTOR *from = directory(base, IMAGE_DIRECTORY_ENTRY_IMPORT);
+    for (; from && from->Name && from->FirstThunk; from++)
+        each_slot(base, from->FirstThunk, visit, context);
+    /* The oldest delayed imports hold addresses where the others hold offsets (bit 0 clear): these are left alone. */
+    const IMAGE_DELAYLOAD_DESCRIPTOR *delayed = directory(base, IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT);
+    for (; delayed && delayed->DllNameRVA; delayed++) {
+        if (delayed->Attributes.AllAttributes & 1)
+            each_slot(base, delayed->ImportAddressTableRVA, visit, context);
     }
+}
+
+void module_write_import(void **slot, void *function)
+{
+    MEMORY_BASIC_INFORMATION page;
+    DWORD before, executable = PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY;
+    if (!VirtualQuery(slot, &page, sizeof page))
+        return;
+    /* Other threads may run code that shares the page. */
+    DWORD writable = page.Protect & executable ? PAGE_EXECUTE_READWRITE : PAGE_READWRITE;
+    if (!VirtualProtect(slot, sizeof *slot, writable, &before))
+        return;
+    __atomic_store_n(slot, function, __ATOMIC_RELEASE);
+    VirtualProtect(slot, sizeof *slot, before, &before);
 }

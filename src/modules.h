@@ -4,25 +4,17 @@
 
 #include "nt.h"
 
-/* One imported function of one module.  `slot` is where its address lies; `name` is NULL for an import by ordinal. */
-typedef struct module_import {
-    HMODULE module;
-    const char *dll;
-    const char *name;
-    unsigned ordinal;
-    void **slot;
-} module_import_t;
+typedef void (*module_visitor_t)(HMODULE module, void *context);
+/* `slot` is where the address of an imported function lies. */
+typedef void (*import_visitor_t)(void **slot, void *context);
 
-typedef void (*import_visitor_t)(const module_import_t *import, void *context);
-
-/* Call `visit` for each import of each loaded module that is not this DLL. */
-void modules_each_import(import_visitor_t visit, void *context);
-/* The same for one module. */
+void modules_each(module_visitor_t visit, void *context);
+/* Call `visit` for each import of `module`, the delayed ones included, resolved or not. */
 void module_each_import(HMODULE module, import_visitor_t visit, void *context);
-/* True if the module's file lies in the system's own folders. */
-bool module_is_system(HMODULE module);
-/* The module's file name, for the log. */
-void module_name(HMODULE module, char name[64]);
+/* Store into an import slot, whatever protects its page; threads that call through it see the old or the new value. */
+void module_write_import(void **slot, void *function);
+/* This DLL, and keeping it loaded until the process ends. */
 HMODULE module_self(void);
+void module_pin(void);
 
 #endif

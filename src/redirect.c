@@ -1,151 +1,97 @@
 /* redirect: see redirect.h. */
 #include "redirect.h"
 
-#include "eligible.h"
-#include "fdtab.h"
-#include "init.h"
+#include "atomics.h"
 #include "modules.h"
-#include "watcher.h"
-#include "wsaerr.h"
 
-/* ---- the calls ---- */
+#include <stdint.h>
+#include <stdlib.h>
 
-/* After a demotion that the other end could not follow, what it had sent still lies here; only this process can read
- * it. */
-static bool read_leftover(sock_t *sock, HANDLE file, void *bytes, DWORD count, DWORD *moved)
-{
-    if (sock_mode(sock) != SOCK_USER || stream_readable(&sock->stream, (uintptr_t)file) == STREAM_BY_KERNEL)
-        return false;
-    int got = sock_receive(sock, (uintptr_t)file, bytes, (int)count, 0);
-    if (moved)
-        *moved = got < 0 ? 0 : (DWORD)got;
-    if (got < 0)
-        wsaerr_fail(got);
-    return true;
-}
+#define MAX_FOUND 256
 
-static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
-{
-    sock_t *sock = fdtab_get((uintptr_t)file);
-    if (sock) {
-        sock_demote(sock, "ReadFile");
-        if (!overlapped && read_leftover(sock, file, bytes, count, moved))
-            return GetLastError() == 0 || (moved && *moved);
-    }
-    return ReadFile(file, bytes, count, moved, overlapped);
-}
+/* A function of the system, wherever that lies: the same name may stand in several DLLs. */
+typedef struct found {
+    const void *address;
+    void *ours;
+} found_t;
 
-static BOOL WINAPI file_write(HANDLE file, const void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
-{
-    sock_demote_handle((uintptr_t)file, "WriteFile");
-    return WriteFile(file, bytes, count, moved, overlapped);
-}
+static struct {
+    found_t found[MAX_FOUND]; /* by address */
+    unsigned count;
+    word_t started;
+} redirect;
 
-static BOOL WINAPI handle_close(HANDLE handle)
-{
-    if (fdtab_get((uintptr_t)handle))
-        sock_close((uintptr_t)handle);
-    return CloseHandle(handle);
-}
-
-static BOOL WINAPI handle_duplicate(HANDLE from, HANDLE handle, HANDLE to, HANDLE *copy, DWORD access, BOOL inherit,
-                                    DWORD options)
-{
-    if (fdtab_get((uintptr_t)handle) && GetProcessId(from) == GetCurrentProcessId()) {
-        const sock_t *sock = fdtab_get((uintptr_t)handle);
-        if (sock && !load_relaxed(&sock->listening))
-            sock_demote_handle((uintptr_t)handle, "DuplicateHandle");
-        if (options & DUPLICATE_CLOSE_SOURCE)
-            sock_close((uintptr_t)handle);
-    }
-    return DuplicateHandle(from, handle, to, copy, access, inherit, options);
-}
-
-static void demote_inheritable(sock_t *sock, void *context)
-{
-    DWORD flags = 0;
-    (void)context;
-    if (sock_mode(sock) != SOCK_KERNEL && !load_relaxed(&sock->listening) && GetHandleInformation((HANDLE)sock->handle, &flags) &&
-        (flags & HANDLE_FLAG_INHERIT))
-        sock_demote(sock, "CreateProcess with inheritance");
-}
-
-static BOOL WINAPI process_create_a(const char *program, char *line, SECURITY_ATTRIBUTES *process,
-                                    SECURITY_ATTRIBUTES *thread, BOOL inherit, DWORD flags, void *environment,
-                                    const char *folder, STARTUPINFOA *startup, PROCESS_INFORMATION *information)
-{
-    if (inherit)
-        fdtab_each(demote_inheritable, NULL);
-    return CreateProcessA(program, line, process, thread, inherit, flags, environment, folder, startup, information);
-}
-
-static BOOL WINAPI process_create_w(const WCHAR *program, WCHAR *line, SECURITY_ATTRIBUTES *process,
-                                    SECURITY_ATTRIBUTES *thread, BOOL inherit, DWORD flags, void *environment,
-                                    const WCHAR *folder, STARTUPINFOW *startup, PROCESS_INFORMATION *information)
-{
-    if (inherit)
-        fdtab_each(demote_inheritable, NULL);
-    return CreateProcessW(program, line, process, thread, inherit, flags, environment, folder, startup, information);
-}
+/* ---- looking up ---- */
 
 static FARPROC WINAPI symbol_get(HMODULE module, const char *name);
+static void *WINAPI delayed_symbol_get(void *module, const void *descriptor, void *on_failure, void *system_hook,
+                                       void **slot, ULONG flags);
+static void *(WINAPI *system_delayed_symbol_get)(void *, const void *, void *, void *, void **, ULONG);
 
-/* ---- which calls, and where they really are ---- */
+static const redirection_t loader_redirections[] = {
+    {"GetProcAddress", symbol_get, NULL},
+    {"ResolveDelayLoadedAPI", delayed_symbol_get, (void **)&system_delayed_symbol_get},
+    {NULL, NULL, NULL}};
 
-typedef struct redirection {
-    const char *name;
-    void *ours;
-    void *in_kernel32, *in_kernelbase; /* modules may be bound to either */
-} redirection_t;
-
-static redirection_t redirections[] = {
-    {"ReadFile", file_read, NULL, NULL},           {"WriteFile", file_write, NULL, NULL},
-    {"CloseHandle", handle_close, NULL, NULL},     {"DuplicateHandle", handle_duplicate, NULL, NULL},
-    {"CreateProcessA", process_create_a, NULL, NULL}, {"CreateProcessW", process_create_w, NULL, NULL},
-    {"GetProcAddress", symbol_get, NULL, NULL}};
-
-static void resolve(void)
+static int compare(const void *left, const void *right)
 {
-    HMODULE kernel32 = GetModuleHandleA("kernel32.dll"), kernelbase = GetModuleHandleA("kernelbase.dll");
-    for (size_t i = 0; i < sizeof redirections / sizeof *redirections; i++) {
-        redirection_t *entry = &redirections[i];
-        entry->in_kernel32 = (void *)GetProcAddress(kernel32, entry->name);
-        entry->in_kernelbase = kernelbase ? (void *)GetProcAddress(kernelbase, entry->name) : NULL;
+    uintptr_t a = (uintptr_t)((const found_t *)left)->address, b = (uintptr_t)((const found_t *)right)->address;
+    return (a > b) - (a < b);
+}
+
+static void add_from(const char *dll, const redirection_t *entry)
+{
+    HMODULE module = GetModuleHandleA(dll);
+    void *address = module ? (void *)GetProcAddress(module, entry->name) : NULL;
+    if (!address || redirect.count == MAX_FOUND)
+        return;
+    if (entry->system && !*entry->system)
+        *entry->system = address;
+    redirect.found[redirect.count++] = (found_t){address, entry->ours};
+}
+
+static void add_table(const redirection_t *table, const char *const *dlls)
+{
+    for (; table->name; table++) {
+        for (const char *const *dll = dlls; *dll; dll++)
+            add_from(*dll, table);
     }
+}
+
+static void find_all(void)
+{
+    static const char *const base[] = {"kernel32.dll", "kernelbase.dll", "advapi32.dll", NULL};
+    static const char *const sockets[] = {"ws2_32.dll", "mswsock.dll", NULL};
+    add_table(loader_redirections, base);
+    add_table(handle_redirections, base);
+    add_table(winsock2_redirections, sockets);
+    qsort(redirect.found, redirect.count, sizeof *redirect.found, compare);
 }
 
 /* Our call in place of the one at `address`; NULL: leave it. */
 static void *replacement(const void *address)
 {
-    for (size_t i = 0; address && i < sizeof redirections / sizeof *redirections; i++) {
-        if (address == redirections[i].in_kernel32 || address == redirections[i].in_kernelbase)
-            return redirections[i].ours;
-    }
-    return NULL;
-}
-
-/* A program that looks up ws2_32's data calls means to use them: the same as importing them. */
-static void judge_look_up(HMODULE module, const char *name, const void *caller)
-{
-    HMODULE from = NULL;
-    if (module != GetModuleHandleA("ws2_32.dll") || !eligible_is_data_call(name))
-        return;
-    GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, caller,
-                       &from);
-    if (from && !module_is_system(from)) {
-        init_forbid("a module looks up ws2_32's data calls itself");
-        watcher_demote_all();
-    }
+    found_t key = {.address = address};
+    const found_t *found = bsearch(&key, redirect.found, redirect.count, sizeof *redirect.found, compare);
+    return found ? found->ours : NULL;
 }
 
 static FARPROC WINAPI symbol_get(HMODULE module, const char *name)
 {
-    FARPROC found = GetProcAddress(module, name);
-    DWORD error = GetLastError();
-    judge_look_up(module, name, __builtin_return_address(0));
-    SetLastError(error);
-    void *ours = replacement((void *)found);
-    return ours ? (FARPROC)ours : found;
+    FARPROC symbol = GetProcAddress(module, name);
+    void *ours = replacement((void *)symbol);
+    return ours ? (FARPROC)ours : symbol;
+}
+
+static void *WINAPI delayed_symbol_get(void *module, const void *descriptor, void *on_failure, void *system_hook,
+                                       void **slot, ULONG flags)
+{
+    void *symbol = system_delayed_symbol_get(module, descriptor, on_failure, system_hook, slot, flags);
+    void *ours = replacement(symbol);
+    if (!ours)
+        return symbol;
+    module_write_import(slot, ours);
+    return ours;
 }
 
 /* ---- patching ---- */
@@ -161,16 +107,18 @@ static bool is_lower_layer(HMODULE module)
     return module == module_self();
 }
 
-static void patch(const module_import_t *import, void *context)
+static void patch(void **slot, void *context)
 {
-    DWORD before;
-    void *ours = replacement(*import->slot);
     (void)context;
-    if (!ours || is_lower_layer(import->module) ||
-        !VirtualProtect(import->slot, sizeof *import->slot, PAGE_READWRITE, &before))
-        return;
-    __atomic_store_n(import->slot, ours, __ATOMIC_RELEASE);
-    VirtualProtect(import->slot, sizeof *import->slot, before, &before);
+    void *ours = replacement(*slot);
+    if (ours)
+        module_write_import(slot, ours);
+}
+
+static void patch_module(HMODULE module, void *context)
+{
+    if (!is_lower_layer(module))
+        module_each_import(module, patch, context);
 }
 
 /* ---- modules that come later ---- */
@@ -187,24 +135,21 @@ typedef struct load_notice {
 /* Called under the loader's lock, with the module's imports resolved and its code not yet run. */
 static VOID CALLBACK on_module(ULONG reason, const load_notice_t *notice, void *context)
 {
-    (void)context;
-    if (reason != NOTICE_LOADED)
-        return;
-    module_each_import(notice->base, patch, NULL);
-    const char *obstacle = eligible_check_module(notice->base);
-    if (obstacle) {
-        init_forbid(obstacle);
-        watcher_demote_all();
-    }
+    if (reason == NOTICE_LOADED)
+        patch_module(notice->base, context);
 }
 
+/* Without a lock that others would wait for: they may hold the loader's, which this takes. */
 void redirect_start(void)
 {
     void *cookie;
+    if (load_relaxed(&redirect.started) || word_swap(&redirect.started, 1))
+        return;
     NTSTATUS(NTAPI * watch_loads)(ULONG, VOID(CALLBACK *)(ULONG, const load_notice_t *, void *), void *, void **) =
         (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "LdrRegisterDllNotification");
-    resolve();
+    module_pin();
+    find_all();
     if (watch_loads)
         watch_loads(0, on_module, NULL, &cookie);
-    modules_each_import(patch, NULL);
+    modules_each(patch_module, NULL);
 }

@@ -247,6 +247,15 @@ static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
     return done;
 }
 
+static int send_all(sock_t *sock, transfer_t *transfer)
+{
+    if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
+        look_around(sock);
+    int done = piece(sock, transfer, true);
+    /* A switch of carriers may split a blocking send, which the program must not see. */
+    return transfer->blocking ? rest(sock, transfer, true, done) : done;
+}
+
 int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsigned flags)
 {
     transfer_t transfer = {.socket = handle,
@@ -255,11 +264,17 @@ int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsi
                            .urgent = flags & SOCK_URGENT,
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = deadline_after(sock->send_timeout_ms)};
-    if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
-        look_around(sock);
-    int done = piece(sock, &transfer, true);
-    /* A switch of carriers may split a blocking send, which the program must not see. */
-    return transfer.blocking ? rest(sock, &transfer, true, done) : done;
+    return send_all(sock, &transfer);
+}
+
+int sock_write(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+{
+    transfer_t transfer = {.socket = handle,
+                           .bytes = (void *)bytes,
+                           .count = (uint32_t)count,
+                           .blocking = true,
+                           .deadline = STREAM_NEVER};
+    return send_all(sock, &transfer);
 }
 
 /* Wine's own call would wait for an urgent byte, for ever if the stream carries it meanwhile; so one has to be there. */
@@ -297,6 +312,21 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
     int done = piece(sock, &transfer, false);
     bool all = (flags & SOCK_WAIT_ALL) && transfer.blocking && !transfer.peek;
     return all ? rest(sock, &transfer, false, done) : done;
+}
+
+int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
+{
+    transfer_t transfer = {.socket = handle,
+                           .bytes = bytes,
+                           .count = (uint32_t)count,
+                           .blocking = true,
+                           .deadline = STREAM_NEVER};
+    look_around(sock);
+    int done;
+    do {
+        done = piece(sock, &transfer, false); /* by the kernel it may end at the time-out of a recv */
+    } while (done == -WSAETIMEDOUT);
+    return done;
 }
 
 int sock_pending(sock_t *sock, uintptr_t handle)

@@ -54,6 +54,9 @@ enum sock_transfer_flags { SOCK_PEEK = 1, SOCK_WAIT_ALL = 2, SOCK_URGENT = 4 };
 /* `handle` is the socket that the program named: the entry may have become another socket's meanwhile. */
 int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsigned flags);
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags);
+/* The same as ReadFile and WriteFile have it: they wait for ever, whatever the program has set. */
+int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count);
+int sock_write(sock_t *sock, uintptr_t handle, const void *bytes, int count);
 /* Bytes waiting, or -WSAEOPNOTSUPP if the kernel knows. */
 int sock_pending(sock_t *sock, uintptr_t handle);
 /* 1 if the next byte is an urgent one that is not in line, else 0; or -WSAEOPNOTSUPP if the kernel knows. */
@@ -70,6 +73,13 @@ void sock_demote_handle(uintptr_t handle, const char *why);
 static inline sock_mode_t sock_mode(const sock_t *sock)
 {
     return (sock_mode_t)load_acquire(&sock->mode);
+}
+
+/* A connected stream, or what may be one: its bytes have to be counted. */
+static inline bool sock_may_move_bytes(const sock_t *sock)
+{
+    sock_mode_t mode = sock_mode(sock);
+    return mode != SOCK_KERNEL && (mode != SOCK_FRESH || load_relaxed(&sock->connecting));
 }
 
 #endif

@@ -13,7 +13,6 @@
 static struct {
     waiter_t *doorbell;
     HANDLE errand; /* this process wants something */
-    word_t demote_all;
 } watcher;
 
 typedef struct watch_list {
@@ -61,29 +60,6 @@ static void serve(sock_t *sock, void *unfinished)
         *(bool *)unfinished = true;
 }
 
-static void demote(sock_t *sock, void *context)
-{
-    (void)context;
-    if (sock_mode(sock) != SOCK_KERNEL)
-        sock_demote(sock, "a module with calls of its own to ws2_32");
-}
-
-/* Not on the watcher's own thread: a demotion waits for the other end's watcher, which may be waiting for ours. */
-static DWORD WINAPI demote_every(void *context)
-{
-    fdtab_each(demote, context);
-    return 0;
-}
-
-static void begin_demotions(void)
-{
-    HANDLE thread = CreateThread(NULL, 0, demote_every, NULL, 0, NULL);
-    if (thread)
-        CloseHandle(thread);
-    else
-        log_error("no thread to give the streams back with");
-}
-
 /* ---- the thread ---- */
 
 /* Armed before it looks, so that a ring of the bell in between is not lost. */
@@ -92,8 +68,6 @@ static bool round_of_errands(void)
     bool unfinished = false;
     wait_rearm_event(watcher.doorbell);
     fdtab_each(serve, &unfinished);
-    if (word_swap(&watcher.demote_all, 0))
-        begin_demotions();
     kpoll_collect();
     return unfinished;
 }
@@ -127,11 +101,4 @@ bool watcher_start(void)
 void watcher_look_at_links(void)
 {
     SetEvent(watcher.errand);
-}
-
-void watcher_demote_all(void)
-{
-    store_release(&watcher.demote_all, 1);
-    if (watcher.errand)
-        SetEvent(watcher.errand);
 }

@@ -12,7 +12,5 @@
 bool watcher_start(void);
 /* A link was added: its process has to be watched too. */
 void watcher_look_at_links(void);
-/* This process must give all its streams back. */
-void watcher_demote_all(void);
 
 #endif

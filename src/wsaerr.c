@@ -31,6 +31,21 @@ int wsaerr_from_system(void)
     return code ? -(int)code : -WSAENETDOWN;
 }
 
+DWORD wsaerr_as_file_error(int code)
+{
+    switch (-code) {
+    case WSAESHUTDOWN:
+        return ERROR_PIPE_NOT_CONNECTED;
+    case WSAENOTSOCK:
+        return ERROR_INVALID_HANDLE;
+    case WSAECONNRESET:
+    case WSAECONNABORTED:
+        return ERROR_NETNAME_DELETED;
+    default:
+        return (DWORD)-code;
+    }
+}
+
 int wsaerr_fail(int code)
 {
     SetLastError((DWORD)-code);

@@ -4,10 +4,14 @@
 #ifndef VMMC_WSAERR_H
 #define VMMC_WSAERR_H
 
+#include "nt.h"
+
 /* The negative WSA code for a STREAM_* result. */
 int wsaerr_from_stream(int result);
 /* The negative WSA code that the system's last call left. */
 int wsaerr_from_system(void);
+/* What ReadFile and WriteFile say where recv and send give the negative WSA code `code`. */
+DWORD wsaerr_as_file_error(int code);
 /* Set the thread's error to -`code` and return SOCKET_ERROR. */
 int wsaerr_fail(int code);
 
