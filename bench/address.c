@@ -1,10 +1,10 @@
-/* address: how a netbench client learns the port its server was given. */
+/* address: how a netbench client learns the port its server was given, and connects to it. */
 #include "netbench.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PORT_FILE_WAIT_MS 10000
+#define SERVER_WAIT_MS 10000
 
 static bool read_port(const char *path, unsigned *port)
 {
@@ -22,8 +22,8 @@ static unsigned wait_for_port(const char *path)
 {
     unsigned port = 0;
     for (unsigned waited = 0; !read_port(path, &port); waited += 2) {
-        if (waited >= PORT_FILE_WAIT_MS)
-            peer_die("no server wrote its port into %s within %d s", path, PORT_FILE_WAIT_MS / 1000);
+        if (waited >= SERVER_WAIT_MS)
+            peer_die("no server wrote its port into %s within %d s", path, SERVER_WAIT_MS / 1000);
         net_sleep_ms(2);
     }
     return port;
@@ -68,4 +68,29 @@ void netbench_announce(net_socket_t s, const netbench_options_t *options)
         fflush(f);
     else
         fclose(f);
+}
+
+/* The server makes the path and listens at it in two steps. */
+static net_socket_t connect_unix(const char *path)
+{
+    net_socket_t s;
+    for (unsigned waited = 0; (s = net_unix_connect(path)) == NET_INVALID; waited += 2) {
+        if (waited >= SERVER_WAIT_MS)
+            peer_die("nobody listens at %s", path);
+        net_sleep_ms(2);
+    }
+    return s;
+}
+
+net_socket_t netbench_connect(const netbench_options_t *options)
+{
+    if (options->unix_path)
+        return connect_unix(options->unix_path);
+    struct sockaddr_in address = netbench_address(options);
+    net_socket_t s = socket(AF_INET, SOCK_STREAM, 0);
+    if (s == NET_INVALID)
+        peer_die("socket failed");
+    if (connect(s, (struct sockaddr *)&address, sizeof address))
+        peer_die("connect to %s:%u failed", options->host, (unsigned)ntohs(address.sin_port));
+    return s;
 }

@@ -7,14 +7,17 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: netbench server [--udp] [options]      serves one client, then ends\n"
+    "usage: netbench server [--udp] [options]      serves one client (or --clients N), then ends\n"
     "       netbench client TEST [options]         prints the result as one line of JSON\n"
+    "       netbench client session [--udp] [options]   obeys lines of standard input, answers each by a line of JSON:\n"
+    "              connect                              (again: by a new connection)\n"
+    "              TEST BYTES MILLISECONDS [select]\n"
     "TEST:  rtt   request and response             msgs  one way, received message by message\n"
     "       bw    one way, received in bulk        file  a real file (--file), checksums compared\n"
     "       idle  CPU time of one blocked recv     udp   request and response by datagrams (server --udp)\n"
     "options: --host ADDRESS (127.0.0.1)   --port N | --port-file PATH (server writes it, client reads it)\n"
-    "         --unix PATH (native builds)  --size BYTES (64)      --milliseconds N (500)   --warm-up EXCHANGES (200)\n"
-    "         --batch EXCHANGES between two looks at the clock (chosen)   --select: call select before each recv\n";
+    "         --unix PATH (native builds)  --size BYTES (64)      --milliseconds N (500)\n"
+    "         --warm-up MILLISECONDS of exchanges before each test (2)    --select: call select before each recv\n";
 
 static const char *const test_names[TEST_COUNT] = { "rtt", "msgs", "bw", "file", "idle", "udp" };
 
@@ -29,13 +32,14 @@ static void fail_usage(const char *what)
     exit(2);
 }
 
-static test_t find_test(const char *name)
+bool netbench_find_test(const char *name, test_t *test)
 {
     for (int i = 0; i < TEST_COUNT; i++)
-        if (!strcmp(name, test_names[i]))
-            return (test_t)i;
-    fail_usage(name);
-    return TEST_COUNT;
+        if (!strcmp(name, test_names[i])) {
+            *test = (test_t)i;
+            return true;
+        }
+    return false;
 }
 
 static bool take_text(netbench_options_t *o, const char *name, const char *value)
@@ -63,9 +67,11 @@ static bool take_number(netbench_options_t *o, const char *name, const char *val
         const char *name;
         unsigned *value, low, high;
     } numbers[] = {
-        { "--port", &o->port, 1, 65535 },        { "--size", &o->size, 1, 1u << 30 },
-        { "--milliseconds", &o->milliseconds, 1, 3600000 }, { "--warm-up", &o->warm_up, 0, 10000000 },
-        { "--batch", &o->batch, 1, 1000000 },
+        { "--port", &o->port, 1, 65535 },
+        { "--size", &o->size, 1, 1u << 30 },
+        { "--milliseconds", &o->milliseconds, 1, 3600000 },
+        { "--warm-up", &o->warm_up, 0, 3600000 },
+        { "--clients", &o->clients, 1, 1000000000 },
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         char *end;
@@ -84,7 +90,7 @@ static void take_options(netbench_options_t *o, char **argument)
 {
     for (; *argument; argument++) {
         if (!strcmp(*argument, "--udp"))
-            o->test = TEST_UDP;
+            o->udp = true;
         else if (!strcmp(*argument, "--select"))
             o->use_select = 1;
         else if (argument[1] && (take_text(o, argument[0], argument[1]) || take_number(o, argument[0], argument[1])))
@@ -94,18 +100,27 @@ static void take_options(netbench_options_t *o, char **argument)
     }
 }
 
+/* Of a client: a test, or a session. */
+static void take_task(netbench_options_t *o, const char *name)
+{
+    o->session = !strcmp(name, "session");
+    if (!o->session && !netbench_find_test(name, &o->test))
+        fail_usage(name);
+    o->udp = o->test == TEST_UDP;
+}
+
 int main(int argc, char **argv)
 {
-    netbench_options_t options = { .host = "127.0.0.1", .size = 64, .milliseconds = 500, .warm_up = 200 };
+    netbench_options_t options = { .host = "127.0.0.1", .size = 64, .milliseconds = 500, .warm_up = 2, .clients = 1 };
     if (argc >= 2 && !strcmp(argv[1], "server")) {
         take_options(&options, argv + 2);
         net_startup();
-        return options.test == TEST_UDP ? udp_server_run(&options) : server_run(&options);
+        return options.udp ? udp_server_run(&options) : server_run(&options);
     }
     if (argc < 3 || strcmp(argv[1], "client"))
         fail_usage(argc > 1 ? argv[1] : "");
-    options.test = find_test(argv[2]);
+    take_task(&options, argv[2]);
     take_options(&options, argv + 3);
     net_startup();
-    return options.test == TEST_UDP ? udp_client_run(&options) : client_run(&options);
+    return client_run(&options);
 }

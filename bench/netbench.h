@@ -3,22 +3,40 @@
 #define BENCH_NETBENCH_H
 
 #include "peer.h"
+#include "samples.h"
 
 typedef struct {
     test_t test;
     const char *host, *unix_path, *port_file, *file;
-    unsigned port, size, warm_up, milliseconds, batch, use_select;
+    unsigned port, size, warm_up, milliseconds, use_select, clients;
+    bool udp, session;
 } netbench_options_t;
 
+/* What a client keeps from one test to the next. */
+typedef struct {
+    net_socket_t socket;       /* NET_INVALID before it has connected */
+    struct sockaddr_in server; /* where datagrams go */
+    samples_t samples;
+    peer_room_t room;
+} client_t;
+
 const char *netbench_test_name(test_t test);
+bool netbench_find_test(const char *name, test_t *test);
 
 int server_run(const netbench_options_t *options);
-int client_run(const netbench_options_t *options);
 int udp_server_run(const netbench_options_t *options);
-int udp_client_run(const netbench_options_t *options);
+int client_run(const netbench_options_t *options);
 
-/* The address a client should use; waits up to ten seconds for the server's port file. */
+/* Take one test with the server and print the result as a line of JSON. What goes wrong ends the program. */
+void client_take(client_t *client, const netbench_options_t *options);
+void udp_take(client_t *client, const netbench_options_t *options);
+void udp_open(client_t *client, const netbench_options_t *options);
+/* Tells the server that this client has ended. */
+void udp_say_goodbye(client_t *client);
+
+/* The address a client should use, and a stream connection to it; both wait up to ten seconds for the server. */
 struct sockaddr_in netbench_address(const netbench_options_t *options);
+net_socket_t netbench_connect(const netbench_options_t *options);
 /* Binds to options->host, at options->port or any free one; then makes the port known. */
 void netbench_bind(net_socket_t s, const netbench_options_t *options);
 void netbench_announce(net_socket_t s, const netbench_options_t *options);

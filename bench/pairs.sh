@@ -59,12 +59,12 @@ run_end() {
     esac
 }
 
-# Where the two ends meet, as the given end spells it.
+# usage: meeting_point END NAME      where the two ends of a pair meet, as the given end spells it
 meeting_point() {
     case $1 in
-        unix) echo "--unix $scratch/socket" ;;
-        tcp) echo "--port-file $scratch/port" ;;
-        *) echo "--port-file Z:$scratch/port" ;;
+        unix) echo "--unix $scratch/$2.socket" ;;
+        tcp) echo "--port-file $scratch/$2.port" ;;
+        *) echo "--port-file Z:$scratch/$2.port" ;;
     esac
 }
 
@@ -74,13 +74,13 @@ run_pair() {
     shift 3
     [ "$test" != udp ] || server_options=(--udp)
     [[ " $* " != *" --select "* ]] || server_options+=(--select)
-    rm -f "$scratch/port" "$scratch/socket"
+    rm -f "$scratch/pair.port" "$scratch/pair.socket"
     : >"$scratch/running"
     # shellcheck disable=SC2046
-    (run_end "$server" server $(meeting_point "$server") "${server_options[@]}") </dev/null >>"$pair_log" 2>&1 &
+    (run_end "$server" server $(meeting_point "$server" pair) "${server_options[@]}") </dev/null >>"$pair_log" 2>&1 &
     server_pid=$!
     # shellcheck disable=SC2046
-    (run_end "$client" client "$test" $(meeting_point "$client") "$@") \
+    (run_end "$client" client "$test" $(meeting_point "$client" pair) "$@") \
         </dev/null >"$scratch/result" 2>>"$pair_log" || status=1
     [ $status -eq 0 ] || kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" || status=1
@@ -90,8 +90,21 @@ run_pair() {
     return $status
 }
 
+# usage: start_player NAME SERVER CLIENT [--udp]     starts a pair for the conductor, which finds it in $scratch; the
+# client ends with the conductor, the server in end_pairs
+start_player() {
+    local name=$1 server=$2 client=$3
+    shift 3
+    mkfifo "$scratch/$name.in" "$scratch/$name.out"
+    # shellcheck disable=SC2046
+    (run_end "$server" server $(meeting_point "$server" "$name") --clients 1000000 "$@") </dev/null >>"$pair_log" 2>&1 &
+    # shellcheck disable=SC2046
+    (run_end "$client" client session $(meeting_point "$client" "$name") "$@") \
+        <"$scratch/$name.in" >"$scratch/$name.out" 2>>"$pair_log" &
+}
+
 # One line that is written over on a terminal; nothing elsewhere.
 progress() { [ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2; }
 
 # The cache-line round trip between two cores in microseconds: tells the machine's near state from its far one.
-machine_state() { "$bench_build/native/ringbench" state; }
+machine_state() { "$bench_build/native/conduct" state; }

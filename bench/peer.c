@@ -18,14 +18,24 @@ void peer_die(const char *format, ...)
     exit(1);
 }
 
-/* Written to before it is used: fresh pages cost microseconds each under Wine. */
-void *peer_buffer(size_t size)
+char *peer_buffer(size_t size)
 {
-    char *p = malloc(size ? size : 1);
+    size_t room = size ? size : 1;
+    char *p = malloc(room);
     if (!p)
         peer_die("out of memory for %lu bytes", (unsigned long)size);
-    memset(p, 'v', size ? size : 1);
+    memset(p, PEER_MORE, room);
     return p;
+}
+
+char *peer_room(peer_room_t *room, size_t size)
+{
+    if (room->size < size) {
+        free(room->memory);
+        *room = (peer_room_t){ .memory = peer_buffer(size), .size = size };
+    }
+    room->memory[0] = PEER_MORE;
+    return room->memory;
 }
 
 static int as_length(size_t size)

@@ -10,14 +10,19 @@
 
 typedef enum { TEST_RTT, TEST_MSGS, TEST_BW, TEST_FILE, TEST_IDLE, TEST_UDP, TEST_COUNT } test_t;
 
-/* The first bytes of a connection; then `warm_up` exchanges of PEER_WARM_UP_SIZE bytes; then the test. */
+/* The first byte of a piece tells whether the client will send another in this test. */
+#define PEER_MORE 'v'
+#define PEER_LAST '.'
+
+/* Begins a test; then exchanges of PEER_WARM_UP_SIZE bytes, up to the last; then the test. When it has ended the client
+ * may ask for another. */
 typedef struct {
     uint32_t magic;
     uint32_t test;
     uint32_t piece;      /* bytes in one send, and in the receiver's buffer */
     uint32_t use_select; /* call select before each receive */
-    uint32_t warm_up;
     uint32_t idle_ms;
+    uint32_t unused;
     uint64_t total; /* TEST_FILE: length of the file */
 } peer_request_t;
 
@@ -35,7 +40,16 @@ __attribute__((noreturn, format(printf, 1, 2)))
 #endif
 void peer_die(const char *format, ...);
 
-void *peer_buffer(size_t size);
+/* Memory that is kept from one test to the next. */
+typedef struct {
+    char *memory;
+    size_t size;
+} peer_room_t;
+
+/* At least one byte, filled with PEER_MORE and thereby touched: fresh pages cost microseconds each under Wine. */
+char *peer_buffer(size_t size);
+/* As peer_buffer, but the same memory as before if that is large enough. */
+char *peer_room(peer_room_t *room, size_t size);
 void peer_send(net_socket_t s, const void *data, size_t size);
 /* Receives exactly `size` bytes, or fewer if the other end closes; returns how many. */
 size_t peer_receive(net_socket_t s, void *data, size_t size, bool use_select);

@@ -14,6 +14,12 @@ bool samples_init(samples_t *samples, size_t capacity)
     return true;
 }
 
+void samples_clear(samples_t *samples)
+{
+    samples->count = 0;
+    samples->sum = 0;
+}
+
 void samples_free(samples_t *samples)
 {
     free(samples->value);

@@ -12,6 +12,8 @@ typedef struct {
 } samples_t;
 
 bool samples_init(samples_t *samples, size_t capacity);
+/* Makes room for another run, in memory that has been touched already. */
+void samples_clear(samples_t *samples);
 void samples_free(samples_t *samples);
 /* False when there is no more room: stop then, the run is long enough. */
 bool samples_add(samples_t *samples, double value);

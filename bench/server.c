@@ -1,46 +1,52 @@
-/* server: serves one netbench client over one stream connection, then ends. */
+/* server: serves netbench clients, one stream connection after another, and on each as many tests as its client asks for. */
 #include "checksum.h"
 #include "netbench.h"
 
 #include <stdlib.h>
 
-static void echo(net_socket_t s, const peer_request_t *request)
+static void echo(net_socket_t s, const peer_request_t *request, char *buffer)
 {
-    char *buffer = peer_buffer(request->piece);
-    while (peer_receive(s, buffer, request->piece, request->use_select) == request->piece)
-        peer_send(s, buffer, request->piece);
-    free(buffer);
-}
-
-static void count(net_socket_t s, const peer_request_t *request)
-{
-    peer_report_t report = { 0 };
-    char *buffer = peer_buffer(request->piece);
-    size_t got;
     do {
-        got = peer_receive(s, buffer, request->piece, request->use_select);
-        report.bytes += got;
-    } while (got == request->piece);
-    peer_send(s, &report, sizeof report);
-    free(buffer);
+        peer_receive_all(s, buffer, request->piece, request->use_select);
+        peer_send(s, buffer, request->piece);
+    } while (buffer[0] != PEER_LAST);
 }
 
-/* Takes what has arrived, whatever its size, as a program that reads a bulk transfer does. */
-static void drain(net_socket_t s, const peer_request_t *request)
+static void count(net_socket_t s, const peer_request_t *request, char *buffer)
 {
     peer_report_t report = { 0 };
-    char *buffer = peer_buffer(request->piece);
-    int got;
-    while ((got = (int)recv(s, buffer, (int)request->piece, 0)) > 0)
-        report.bytes += (uint64_t)got;
-    if (got < 0)
-        peer_die("recv failed");
+    do {
+        peer_receive_all(s, buffer, request->piece, request->use_select);
+        report.bytes += request->piece;
+    } while (buffer[0] != PEER_LAST);
     peer_send(s, &report, sizeof report);
-    free(buffer);
 }
 
-static void take_file(net_socket_t s, const peer_request_t *request)
+/* Takes what has arrived, whatever its size, as a program that reads a bulk transfer does. What fits into the buffer
+ * holds the first byte of one piece at most. */
+static void drain(net_socket_t s, const peer_request_t *request, char *buffer)
 {
+    peer_report_t report = { 0 };
+    uint32_t missing = 0; /* of the piece that has begun */
+    bool last = false;
+    while (!last || missing) {
+        int n = (int)recv(s, buffer, (int)request->piece, 0);
+        if (n <= 0)
+            peer_die("recv failed");
+        uint32_t got = (uint32_t)n;
+        report.bytes += got;
+        if (got > missing) {
+            last = buffer[missing] == PEER_LAST;
+            missing += request->piece;
+        }
+        missing -= got;
+    }
+    peer_send(s, &report, sizeof report);
+}
+
+static void take_file(net_socket_t s, const peer_request_t *request, char *buffer)
+{
+    (void)buffer;
     peer_report_t report = { 0 };
     char *memory = peer_buffer((size_t)request->total);
     peer_send(s, &report, sizeof report);
@@ -57,8 +63,9 @@ static void take_file(net_socket_t s, const peer_request_t *request)
     free(memory);
 }
 
-static void keep_waiting(net_socket_t s, const peer_request_t *request)
+static void keep_waiting(net_socket_t s, const peer_request_t *request, char *buffer)
 {
+    (void)buffer;
     net_sleep_ms(request->idle_ms);
     peer_send(s, "!", 1);
 }
@@ -66,24 +73,31 @@ static void keep_waiting(net_socket_t s, const peer_request_t *request)
 static void warm_up(net_socket_t s, const peer_request_t *request)
 {
     char buffer[PEER_WARM_UP_SIZE];
-    for (uint32_t i = 0; i < request->warm_up; i++) {
-        peer_receive_all(s, buffer, sizeof buffer, request->use_select);
-        peer_send(s, buffer, sizeof buffer);
-    }
+    peer_request_t exchanges = { .piece = sizeof buffer, .use_select = request->use_select };
+    echo(s, &exchanges, buffer);
 }
 
-static void serve(net_socket_t s)
+static void serve_test(net_socket_t s, const peer_request_t *request, peer_room_t *room)
 {
-    static void (*const tests[TEST_COUNT])(net_socket_t, const peer_request_t *) = {
+    static void (*const tests[TEST_COUNT])(net_socket_t, const peer_request_t *, char *) = {
         [TEST_RTT] = echo,       [TEST_MSGS] = count, [TEST_BW] = drain,
         [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
     };
-    peer_request_t request;
-    peer_receive_all(s, &request, sizeof request, false);
-    if (request.magic != PEER_MAGIC || request.test >= TEST_COUNT || !tests[request.test] || !request.piece)
+    if (request->magic != PEER_MAGIC || request->test >= TEST_COUNT || !tests[request->test] || !request->piece)
         peer_die("not a request of a netbench client");
-    warm_up(s, &request);
-    tests[request.test](s, &request);
+    char *buffer = peer_room(room, request->piece);
+    warm_up(s, request);
+    tests[request->test](s, request, buffer);
+}
+
+static void serve(net_socket_t s, peer_room_t *room)
+{
+    peer_request_t request;
+    size_t got;
+    while ((got = peer_receive(s, &request, sizeof request, false)) == sizeof request)
+        serve_test(s, &request, room);
+    if (got)
+        peer_die("half a request");
 }
 
 static net_socket_t listen_at(const netbench_options_t *options)
@@ -108,11 +122,15 @@ static net_socket_t listen_at(const netbench_options_t *options)
 int server_run(const netbench_options_t *options)
 {
     net_socket_t listener = listen_at(options);
-    net_socket_t s = accept(listener, NULL, NULL);
-    if (s == NET_INVALID)
-        peer_die("accept failed");
+    peer_room_t room = { 0 };
+    for (unsigned served = 0; served < options->clients; served++) {
+        net_socket_t s = accept(listener, NULL, NULL);
+        if (s == NET_INVALID)
+            peer_die("accept failed");
+        serve(s, &room);
+        net_close(s);
+    }
     net_close(listener);
-    serve(s);
-    net_close(s);
+    free(room.memory);
     return 0;
 }

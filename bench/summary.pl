@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # Turns the samples of tools/bench.sh (lines of JSON on standard input) into medians for each machine state, a table
 # on standard output and a JSON file.
-# usage: summary.pl --near-limit MICROSECONDS --pair PAIR --json FILE
+# usage: summary.pl --near-limit MICROSECONDS --pair PAIR --seconds N --json FILE
 use strict;
 use warnings;
 use Getopt::Long;
@@ -73,7 +73,6 @@ sub summarize {
         my $test = $sample->{test};
         # A sleeping program has no near or far.
         my @states = kind_of($test) eq 'idle' ? qw(near far) : ($sample->{state});
-        next if !$sample->{result};
         push @{ $values{$_}{$test}{ $sample->{variant} } }, $sample->{result} for grep { $_ ne 'mixed' } @states;
     }
     my %summary;
@@ -110,17 +109,44 @@ sub print_tail {
         map { figure($row->{$_} ? $row->{$_}{p99_us} : undef) } @variants;
 }
 
+# Of the variant that has the fewest.
+sub least_count {
+    my ($row) = @_;
+    return (sort { $a <=> $b } map { $_->{count} } values %$row)[0];
+}
+
+sub print_test {
+    my ($test, $row) = @_;
+    my $metric = $metric{ kind_of($test) };
+    my @cells = map { figure($row->{$_} ? $row->{$_}{median} * ($metric->{scale} || 1) : undef) } @variants;
+    my @ratios = map { my $a = advantage($row, $test, $_); defined $a ? figure($a) . 'x' : '-' } qw(builtin ring);
+    printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s%9d\n", title_of($test), $metric->{unit}, @cells, @ratios,
+        least_count($row);
+    print_tail($row) if $test eq 'rtt:64:';
+}
+
 sub print_state {
-    my ($state, $table, $tests, $limit) = @_;
-    printf "\n%s state (cache-line round trip %s %.2f us)\n", $state, $state eq 'near' ? 'under' : 'from', $limit;
-    printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s\n", '', '', @heading{@variants}, 'ours/builtin', 'ours/ring';
-    for my $test (grep { $table->{$_} } @$tests) {
-        my ($row, $metric) = ($table->{$test}, $metric{ kind_of($test) });
-        my $scale = $metric->{scale} || 1;
-        my @cells = map { figure($row->{$_} ? $row->{$_}{median} * $scale : undef) } @variants;
-        my @ratios = map { my $a = advantage($row, $test, $_); defined $a ? figure($a) . 'x' : '-' } qw(builtin ring);
-        printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s\n", title_of($test), $metric->{unit}, @cells, @ratios;
-        print_tail($row) if $test eq 'rtt:64:';
+    my ($state, $table, $tests) = @_;
+    printf "\n%s\n", $state;
+    printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s%9s\n", '', '', @heading{@variants}, 'ours/builtin',
+        'ours/ring', 'samples';
+    print_test($_, $table->{$_}) for grep { $table->{$_} } @$tests;
+}
+
+sub print_states {
+    my ($summary, $samples, $option) = @_;
+    my @seen = map { @$_{qw(before after)} } @$samples;
+    for my $state (qw(near far)) {
+        my $heading = sprintf '%s: cache-line round trip %s %.2f us', $state, $state eq 'near' ? 'under' : 'from',
+            $option->{'near-limit'};
+        my @trips = map { @$_{qw(before after)} } grep { $_->{state} eq $state } @$samples;
+        if (@trips) {
+            print_state("$heading, its median " . figure(median(@trips)), $summary->{$state},
+                tests_in_order(@$samples));
+        } else {
+            printf "\n%s: not seen in %d s (round trips of the cache line from %s to %s us)\n", $heading,
+                $option->{seconds}, map { figure($_) } (sort { $a <=> $b } @seen)[0, -1];
+        }
     }
 }
 
@@ -166,39 +192,42 @@ sub print_targets {
 }
 
 sub tests_in_order {
-    my (%seen, @tests);
-    $seen{ $_->{test} }++ or push @tests, $_->{test} for @_;
-    return \@tests;
+    my %seen = map { $_->{test} => 1 } @_;
+    my %kinds = (rtt => 0, msgs => 1, bw => 2, udp => 3, idle => 4);
+    return [sort { $kinds{ kind_of($a) } <=> $kinds{ kind_of($b) } or (split /:/, $a)[1] <=> (split /:/, $b)[1]
+            or $a cmp $b } keys %seen];
 }
 
+# One sample a line.
 sub write_json {
-    my ($file, $content) = @_;
+    my ($file, $content, $samples) = @_;
+    my $json = JSON::PP->new->canonical;
+    my $list = join ",\n", map { $json->encode($_) } @$samples;
+    my $head = $json->pretty->encode($content);
+    $head =~ s/\s*\}\s*\z//;
     open my $out, '>', $file or die "summary: cannot write $file: $!\n";
-    print $out JSON::PP->new->canonical->pretty->encode($content);
+    print $out "$head,\n\"samples\":[\n$list\n]}\n";
     close $out or die "summary: cannot write $file: $!\n";
 }
 
 sub main {
-    my %option = ('near-limit' => 0.25, pair => '64-64');
-    GetOptions(\%option, 'near-limit=f', 'pair=s', 'json=s') or exit 2;
-    my @samples = read_samples($option{'near-limit'});
+    my %option = ('near-limit' => 0.25, pair => '64-64', seconds => 0);
+    GetOptions(\%option, 'near-limit=f', 'pair=s', 'seconds=i', 'json=s') or exit 2;
+    my @samples = read_samples($option{'near-limit'}) or die "summary: there are no samples\n";
     my $summary = summarize(@samples);
-    my $tests = tests_in_order(@samples);
     my %count;
     $count{ $_->{state} }++ for @samples;
     my @verdicts = judge_targets($summary);
 
     printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed\n",
         $option{pair}, scalar @samples, map { $count{$_} || 0 } qw(near far mixed);
-    for my $state (qw(near far)) {
-        print_state($state, $summary->{$state}, $tests, $option{'near-limit'}) if $count{$state};
-    }
+    print_states($summary, \@samples, \%option);
     print_targets(@verdicts);
     return unless $option{json};
     write_json($option{json}, {
         when => strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), host => join(' ', (uname())[0, 2, 4]), pair => $option{pair},
-        near_limit_us => $option{'near-limit'}, counts => \%count, summary => $summary, targets => \@verdicts,
-        samples => \@samples });
+        near_limit_us => $option{'near-limit'}, seconds => $option{seconds}, counts => \%count, summary => $summary,
+        targets => \@verdicts }, \@samples);
     print "\nall samples: $option{json}\n";
 }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, interleaved in one run.
-# usage: tools/bench.sh [--quick] [--seconds N] [--sample MILLISECONDS] [--near]
+# Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
+# usage: tools/bench.sh [--quick] [--seconds N] [--slice MILLISECONDS] [--near]
 #                       [--pair 64-64|32-32|32-64] [--json FILE]
-#   --quick    three tests, one minute          --seconds N   go on for about N seconds (300)
-#   --sample   length of one sample (250)       --pair        server and client (64-64)
-#   --near     start a sample only when the cores are near, and wait for that while the N seconds last
-# Every sample is tagged near or far by the cache-line round trip of the two cores right before and after it; samples
-# that saw both are dropped. Prints a table for each state; writes everything to build/bench.json (or FILE).
+#   --quick    three tests, 30 seconds          --seconds N   how long (180), apart from the start and 10 s for idle
+#   --slice    length of one sample (10)        --pair        server and client (64-64)
+#   --near     begin a sample only while the cores are near
+# All programs are started once and asleep but for the pair that is being measured. Every sample is tagged near or far
+# by the cache-line round trip of the two cores right before and after it; samples that saw both are dropped. Prints a
+# table for each state; writes everything to build/bench.json (or FILE).
 set -euo pipefail
 # shellcheck source=tools/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,21 +16,21 @@ set -euo pipefail
 
 near_limit=0.25 # us
 
-# test:bytes:options; the last two never leave the kernel: datagrams, and a stream whose other end is without our DLL.
+# test:bytes:option; the last two never leave the kernel: datagrams, and a stream whose other end is without our DLL.
 quick_tests=(rtt:64: msgs:64: bw:65536:)
-all_tests=(rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:64:select udp:64: rtt:64:mixed)
+all_tests=(idle:64:5000 rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:64:select
+    udp:64: rtt:64:mixed)
 
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    tests=("${all_tests[@]}") seconds=300 sample=250 pair=64-64
-    json=$build/bench.json quick='' near=''
+    tests=("${all_tests[@]}") seconds=180 slice=10 pair=64-64 json=$build/bench.json near=()
     while [ $# -gt 0 ]; do
         case $1 in
-            --quick) tests=("${quick_tests[@]}") seconds=40 quick=1 ;;
-            --near) near=1 ;;
+            --quick) tests=("${quick_tests[@]}") seconds=30 ;;
+            --near) near=(--near-below "$near_limit") ;;
             --seconds) seconds=${2:?} && shift ;;
-            --sample) sample=${2:?} && shift ;;
+            --slice) slice=${2:?} && shift ;;
             --pair) pair=${2:?} && shift ;;
             --json) json=${2:?} && shift ;;
             -h | --help) usage 0 ;;
@@ -39,9 +40,9 @@ take_options() {
     done
     [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
-    [[ $seconds =~ ^[1-9][0-9]*$ && $sample =~ ^[1-9][0-9]*$ ]] ||
-        die "--seconds and --sample take whole numbers above 0"
-    server_bits=${pair%-*} client_bits=${pair#*-}
+    [[ $seconds =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ ]] ||
+        die "--seconds and --slice take whole numbers above 0"
+    server_bits=${pair%-*} client_bits=${pair#*-} pair_timeout=$((seconds + 120))
 }
 
 require_programs() {
@@ -49,7 +50,7 @@ require_programs() {
     for end in "$server_bits-builtin" "$client_bits-builtin"; do
         [ -f "$(folder_of "$end")/netbench.exe" ] || missing+=("$(folder_of "$end")/netbench.exe")
     done
-    for end in netbench ringbench; do
+    for end in netbench conduct; do
         [ -x "$bench_build/native/$end" ] || missing+=("$bench_build/native/$end")
     done
     [ ${#missing[@]} -eq 0 ] ||
@@ -71,88 +72,50 @@ find_our_dll() {
     done
 }
 
-variants_of() {
-    local list=(builtin)
-    [ -z "$ours" ] || list+=(ours)
+# usage: parts_of TEST      its variants, as the conductor takes them: VARIANT[@PLAYER],...
+parts_of() {
+    local list=()
     case $1 in
-        udp:*) list+=(tcp) ;;
-        *:select) list+=(tcp unix) ;;
-        rtt:64:mixed | idle:*) ;;
-        *) list+=(tcp unix ring) ;;
+        udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
+        *:select) list=(builtin ${ours:+ours} tcp unix) ;;
+        *:mixed) list=(builtin ${ours:+ours@mixed}) ;;
+        idle:*) list=(builtin ${ours:+ours}) ;;
+        *) list=(builtin ${ours:+ours} tcp unix ring) ;;
     esac
-    echo "${list[@]}"
+    (IFS=,; echo "${list[*]}")
 }
 
-is_near() { awk -v s="$1" -v limit="$near_limit" 'BEGIN { exit !(s < limit) }'; }
-time_is_up() { [ $((SECONDS - started)) -ge "$seconds" ]; }
-
-# Sets `before`. With --near it is from the first moment at which the cores were near, unless the time ran out.
-await_state() {
-    before=$(machine_state)
-    while [ -n "$near" ] && ! is_near "$before" && ! time_is_up; do
-        sleep 0.05
-        before=$(machine_state)
+start_players() {
+    local side
+    for side in builtin ${ours:+ours}; do
+        start_player "$side" "$server_bits-$side" "$client_bits-$side"
+        start_player "$side-udp" "$server_bits-$side" "$client_bits-$side" --udp
     done
+    [ -z "$ours" ] || start_player mixed "$server_bits-builtin" "$client_bits-ours"
+    start_player tcp tcp tcp
+    start_player tcp-udp tcp tcp --udp
+    start_player unix unix unix
 }
 
-# usage: measure TEST VARIANT       prints netbench's or ringbench's line of JSON
-measure() {
-    local test bytes option server client
-    IFS=: read -r test bytes option <<<"$1"
-    server=$server_bits-$2 client=$client_bits-$2
-    case $2 in
-        ring) timeout 60 "$bench_build/native/ringbench" "$test" "$bytes" "$sample"; return ;;
-        tcp | unix) server=$2 client=$2 ;;
-    esac
-    local options=(--size "$bytes" --milliseconds "$sample")
-    case $option in
-        select) options+=(--select) ;;
-        mixed) server=$server_bits-builtin ;;
-        [0-9]*) options=(--milliseconds "$option") ;;
-    esac
-    run_pair "$server" "$client" "$test" "${options[@]}"
-}
-
-# Appends one tagged sample to $samples; a failed one carries null.
-take_sample() {
-    local before after result
-    await_state
-    if ! result=$(measure "$1" "$2") || [ -z "$result" ]; then
-        result=null failures=$((failures + 1))
-    fi
-    after=$(machine_state)
-    printf '{"test":"%s","variant":"%s","round":%d,"before":%s,"after":%s,"result":%s}\n' \
-        "$1" "$2" "$round" "$before" "$after" "$result" >>"$samples"
-}
-
-take_round() {
-    local test variant
-    for test in "$@"; do
-        for variant in $(variants_of "$test"); do
-            [ -z "$near" ] || ! time_is_up || return 0
-            progress "bench: $((SECONDS - started)) of $seconds s, round $round: ${test//:/ } $variant"
-            take_sample "$test" "$variant"
-        done
-    done
+conduct() {
+    local test arguments=()
+    for test in "${tests[@]}"; do arguments+=("$test=$(parts_of "$test")"); done
+    "$bench_build/native/conduct" run "$scratch" --seconds "$seconds" --slice "$slice" "${near[@]}" "${arguments[@]}"
 }
 
 main() {
+    local status=0
     take_options "$@"
     require_programs
     mkdir -p "$build"
     start_pairs "$build/bench.log"
     find_our_dll
-    samples=$scratch/samples started=$SECONDS failures=0 round=1
-    [ -n "$quick" ] || take_round idle:64:5000
-    while :; do
-        take_round "${tests[@]}"
-        ! time_is_up || break
-        round=$((round + 1))
-    done
+    start_players
+    conduct >"$scratch/samples" || status=1
     progress ""
-    perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --json "$json" <"$samples"
-    [ $failures -eq 0 ] ||
-        die "$failures samples failed; see $pair_log"
+    perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --json "$json" \
+        <"$scratch/samples"
+    [ $status -eq 0 ] || die "the run ended early; see $pair_log"
 }
 
 main "$@"

@@ -1,0 +1,252 @@
+/* bare_ring: two rings, and netbench's tests over them. */
+#include "bare_ring.h"
+#include "cores.h"
+#include "net.h"
+#include "samples.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE 64
+#define RING_SIZE ((size_t)1 << 20)
+#define PUBLISH_MAX ((size_t)16384) /* a large piece is published in parts, so that both ends copy at the same time */
+#define SAMPLE_CAPACITY 100000
+#define RTT_BATCH 32
+#define WARM_UP 2000
+#define NOT_ENDED UINT64_MAX
+
+/* Offsets only grow. Each word has one writer and a line of its own. */
+typedef struct {
+    _Alignas(LINE) _Atomic uint64_t tail;          /* sender */
+    _Alignas(LINE) _Atomic uint64_t head;          /* receiver */
+    _Alignas(LINE) _Atomic uint32_t reader_sleeps; /* receiver; never set here, but the sender has to look */
+    _Alignas(LINE) _Atomic uint64_t end;           /* sender, once: the offset at which the stream ends */
+    _Alignas(LINE) _Atomic uint64_t wakes;         /* sender: what it would have to wake */
+    _Alignas(LINE) char data[RING_SIZE];
+} ring_t;
+
+typedef struct {
+    ring_t *ring;
+    uint64_t own, seen; /* this end's offset, and the other's as last read */
+} end_t;
+
+static struct {
+    ring_t there, back;
+} rings;
+
+/* What the second thread is to do, and has done. */
+typedef struct {
+    size_t size;
+    _Atomic bool ready; /* second thread: awake, its buffer touched */
+    uint64_t received;
+} errand_t;
+
+static void spin(void)
+{
+    __builtin_ia32_pause();
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void copy_in(char *ring, uint64_t at, const char *from, size_t size)
+{
+    size_t offset = at % RING_SIZE, first = smaller(size, RING_SIZE - offset);
+    memcpy(ring + offset, from, first);
+    if (size > first)
+        memcpy(ring, from + first, size - first);
+}
+
+static void copy_out(const char *ring, uint64_t at, char *to, size_t size)
+{
+    size_t offset = at % RING_SIZE, first = smaller(size, RING_SIZE - offset);
+    memcpy(to, ring + offset, first);
+    if (size > first)
+        memcpy(to + first, ring, size - first);
+}
+
+static size_t space(end_t *e)
+{
+    return RING_SIZE - (size_t)(e->own - e->seen);
+}
+
+static void ring_send(end_t *e, const char *data, size_t size)
+{
+    while (size) {
+        size_t part = smaller(size, PUBLISH_MAX);
+        while (space(e) < part) {
+            e->seen = atomic_load_explicit(&e->ring->head, memory_order_acquire);
+            if (space(e) < part)
+                spin();
+        }
+        copy_in(e->ring->data, e->own, data, part);
+        e->own += part;
+        atomic_store_explicit(&e->ring->tail, e->own, memory_order_release);
+        if (atomic_load_explicit(&e->ring->reader_sleeps, memory_order_relaxed))
+            atomic_fetch_add(&e->ring->wakes, 1);
+        data += part;
+        size -= part;
+    }
+}
+
+/* What is there, at most `size` bytes; 0 at the end of the stream. */
+static size_t ring_receive(end_t *e, char *data, size_t size)
+{
+    while (e->seen == e->own) {
+        e->seen = atomic_load_explicit(&e->ring->tail, memory_order_acquire);
+        if (e->seen != e->own)
+            break;
+        if (atomic_load_explicit(&e->ring->end, memory_order_relaxed) == e->own)
+            return 0;
+        spin();
+    }
+    size_t part = smaller(smaller(size, (size_t)(e->seen - e->own)), PUBLISH_MAX);
+    copy_out(e->ring->data, e->own, data, part);
+    e->own += part;
+    atomic_store_explicit(&e->ring->head, e->own, memory_order_release);
+    return part;
+}
+
+static size_t ring_receive_all(end_t *e, char *data, size_t size)
+{
+    size_t got = 0, part;
+    while (got < size && (part = ring_receive(e, data + got, size - got)) > 0)
+        got += part;
+    return got;
+}
+
+static void ring_end_stream(end_t *e)
+{
+    atomic_store_explicit(&e->ring->end, e->own, memory_order_release);
+}
+
+static void reset(ring_t *ring)
+{
+    atomic_store(&ring->tail, 0);
+    atomic_store(&ring->head, 0);
+    atomic_store(&ring->end, NOT_ENDED);
+}
+
+static char *buffer_of(size_t size)
+{
+    char *p = malloc(size);
+    if (!p)
+        bench_fail("out of memory");
+    memset(p, 'v', size);
+    return p;
+}
+
+static void echo(void *argument)
+{
+    errand_t *errand = argument;
+    end_t in = { .ring = &rings.there }, out = { .ring = &rings.back };
+    char *buffer = buffer_of(errand->size);
+    while (ring_receive_all(&in, buffer, errand->size) == errand->size)
+        ring_send(&out, buffer, errand->size);
+    free(buffer);
+}
+
+static void exchange(end_t *out, end_t *in, char *buffer, size_t size)
+{
+    ring_send(out, buffer, size);
+    ring_receive_all(in, buffer, size);
+}
+
+static void time_exchanges(char *buffer, size_t size, unsigned milliseconds, samples_t *samples)
+{
+    end_t out = { .ring = &rings.there }, in = { .ring = &rings.back };
+    for (int i = 0; i < WARM_UP; i++)
+        exchange(&out, &in, buffer, size);
+    uint64_t last = net_clock_ns(), end = last + (uint64_t)milliseconds * 1000000u;
+    while (last < end) {
+        for (int i = 0; i < RTT_BATCH; i++)
+            exchange(&out, &in, buffer, size);
+        uint64_t now = net_clock_ns();
+        if (!samples_add(samples, (double)(now - last) / 1e3 / RTT_BATCH))
+            break;
+        last = now;
+    }
+    ring_end_stream(&out);
+}
+
+static void take_rtt(size_t size, unsigned milliseconds, FILE *out)
+{
+    static samples_t samples;
+    errand_t errand = { .size = size };
+    char *buffer = buffer_of(size);
+    if (!samples.value && !samples_init(&samples, SAMPLE_CAPACITY))
+        bench_fail("out of memory");
+    samples_clear(&samples);
+    cores_begin(echo, &errand);
+    time_exchanges(buffer, size, milliseconds, &samples);
+    cores_await();
+    free(buffer);
+    samples_sort(&samples);
+    fprintf(out, "{\"test\":\"rtt\",\"size\":%zu,\"exchanges\":%zu,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}",
+            size, samples.count * RTT_BATCH, samples_percentile(&samples, 50), samples_percentile(&samples, 99),
+            samples.sum / (double)samples.count);
+}
+
+static void count(void *argument)
+{
+    errand_t *errand = argument;
+    end_t in = { .ring = &rings.there };
+    char *buffer = buffer_of(errand->size);
+    atomic_store_explicit(&errand->ready, true, memory_order_release);
+    while (ring_receive_all(&in, buffer, errand->size) == errand->size)
+        continue;
+    errand->received = in.own;
+    free(buffer);
+}
+
+static uint64_t send_for(const char *buffer, size_t size, unsigned milliseconds)
+{
+    end_t out = { .ring = &rings.there };
+    unsigned burst = size >= 65536 ? 1 : size >= 4096 ? 8 : 256;
+    uint64_t messages = 0, end = net_clock_ns() + (uint64_t)milliseconds * 1000000u;
+    do {
+        for (unsigned i = 0; i < burst; i++)
+            ring_send(&out, buffer, size);
+        messages += burst;
+    } while (net_clock_ns() < end);
+    ring_end_stream(&out);
+    return messages;
+}
+
+static void take_one_way(const char *test, size_t size, unsigned milliseconds, FILE *out)
+{
+    errand_t errand = { .size = size };
+    char *buffer = buffer_of(size);
+    cores_begin(count, &errand);
+    while (!atomic_load_explicit(&errand.ready, memory_order_acquire))
+        spin();
+    uint64_t start = net_clock_ns();
+    uint64_t messages = send_for(buffer, size, milliseconds);
+    cores_await();
+    double seconds = (double)(net_clock_ns() - start) / 1e9;
+    free(buffer);
+    if (errand.received != messages * size)
+        bench_fail("the bare ring lost bytes");
+    fprintf(out, "{\"test\":\"%s\",\"size\":%zu,\"messages\":%" PRIu64
+            ",\"seconds\":%.4f,\"messages_per_s\":%.1f,\"mb_per_s\":%.3f}",
+            test, size, messages, seconds, (double)messages / seconds, (double)errand.received / seconds / 1e6);
+}
+
+bool bare_ring_has(const char *test)
+{
+    return !strcmp(test, "rtt") || !strcmp(test, "msgs") || !strcmp(test, "bw");
+}
+
+void bare_ring_take(const char *test, size_t size, unsigned milliseconds, FILE *out)
+{
+    reset(&rings.there);
+    reset(&rings.back);
+    if (!strcmp(test, "rtt"))
+        take_rtt(size, milliseconds, out);
+    else
+        take_one_way(test, size, milliseconds, out);
+}

@@ -1,0 +1,225 @@
+/* conduct: takes very short slices of many tests in turn, each between two looks at the state of the machine. The
+ * programs under test are started once, by tools/bench.sh; they are netbench clients in a session, asked by lines
+ * through named pipes, whose servers wait beside them. Whoever is not asked sleeps. */
+#include "cores.h"
+#include "net.h"
+#include "player.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUNDS_OF_BLOCK 5
+#define STATE_WAIT_MS 2
+#define TESTS_MAX 32
+#define PARTS_MAX 8
+#define RESULT_MAX 1024
+
+static const char usage[] =
+    "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
+    "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] TEST ...\n"
+    "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER],...\n"
+    "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
+    "       a test that has MILLISECONDS of its own is taken once, at the start\n"
+    "       --near-below waits before each slice until the cache-line round trip is under that\n"
+    "Prints a line of JSON for each slice.\n";
+
+typedef struct {
+    const char *variant;
+    const player_t *player;
+} part_t;
+
+typedef struct {
+    const char *label;
+    char kind[16];
+    unsigned bytes, own_milliseconds;
+    const char *flag;
+    part_t part[PARTS_MAX];
+    unsigned parts;
+} bench_test_t;
+
+static struct {
+    const char *folder;
+    unsigned seconds, slice_ms;
+    double near_below; /* 0: take slices in any state */
+    bench_test_t test[TESTS_MAX];
+    unsigned tests;
+    uint64_t end_ns;
+    unsigned block;
+} run = { .seconds = 60, .slice_ms = 10 };
+
+static bool time_is_up(void)
+{
+    return net_clock_ns() >= run.end_ns;
+}
+
+static double await_state(void)
+{
+    double state = cores_round_trip_us();
+    while (run.near_below > 0 && state >= run.near_below && !time_is_up()) {
+        net_sleep_ms(STATE_WAIT_MS);
+        state = cores_round_trip_us();
+    }
+    return state;
+}
+
+static void play(const bench_test_t *test, const player_t *player, char *result)
+{
+    unsigned milliseconds = test->own_milliseconds ? test->own_milliseconds : run.slice_ms;
+    player_take(player, test->kind, test->bytes, milliseconds, test->flag, result, RESULT_MAX);
+}
+
+static void take_slice(const bench_test_t *test, const part_t *part)
+{
+    char result[RESULT_MAX];
+    double before = await_state();
+    play(test, part->player, result);
+    double after = cores_round_trip_us();
+    printf("{\"test\":\"%s\",\"variant\":\"%s\",\"block\":%u,\"before\":%.4f,\"after\":%.4f,\"result\":%s}\n",
+           test->label, part->variant, run.block, before, after, result);
+}
+
+/* So that no variant profits from its place in the order. */
+static void shuffle(unsigned *order, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        order[i] = i;
+    for (unsigned i = count; i > 1; i--) {
+        unsigned k = (unsigned)rand() % i, swap = order[i - 1];
+        order[i - 1] = order[k];
+        order[k] = swap;
+    }
+}
+
+/* Each block has connections of its own: a ring that has grown for large pieces would slow small ones down. The first
+ * slice of each does not count: in it the other end is found, and the ring grows. */
+static void begin_block(const bench_test_t *test)
+{
+    char unused[RESULT_MAX];
+    run.block++;
+    for (unsigned i = 0; i < test->parts; i++) {
+        player_connect(test->part[i].player);
+        play(test, test->part[i].player, unused);
+    }
+}
+
+static void take_block(const bench_test_t *test)
+{
+    unsigned order[PARTS_MAX];
+    begin_block(test);
+    for (unsigned round = 0; round < ROUNDS_OF_BLOCK; round++) {
+        shuffle(order, test->parts);
+        for (unsigned i = 0; i < test->parts && !time_is_up(); i++)
+            take_slice(test, &test->part[order[i]]);
+    }
+}
+
+static void take_once(const bench_test_t *test)
+{
+    run.block++;
+    for (unsigned i = 0; i < test->parts; i++) {
+        player_connect(test->part[i].player);
+        take_slice(test, &test->part[i]);
+    }
+}
+
+static void show_progress(uint64_t start_ns)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[Kbench: %u of %u s", (unsigned)((net_clock_ns() - start_ns) / 1000000000u), run.seconds);
+}
+
+static void take_all(void)
+{
+    unsigned order[TESTS_MAX];
+    for (unsigned i = 0; i < run.tests; i++)
+        if (run.test[i].own_milliseconds)
+            take_once(&run.test[i]);
+    uint64_t start = net_clock_ns();
+    run.end_ns = start + (uint64_t)run.seconds * 1000000000u;
+    while (!time_is_up()) {
+        shuffle(order, run.tests);
+        for (unsigned i = 0; i < run.tests && !time_is_up(); i++) {
+            show_progress(start);
+            if (!run.test[order[i]].own_milliseconds)
+                take_block(&run.test[order[i]]);
+        }
+    }
+}
+
+static void fail_usage(const char *what)
+{
+    fprintf(stderr, "conduct: bad argument '%s'\n%s", what, usage);
+    exit(2);
+}
+
+static void take_parts(bench_test_t *test, char *list)
+{
+    for (char *rest = NULL, *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        if (test->parts == PARTS_MAX)
+            fail_usage(name);
+        char *player = strchr(name, '@');
+        if (player)
+            *player++ = 0;
+        part_t *part = &test->part[test->parts++];
+        part->variant = name;
+        part->player = player_find(run.folder, player ? player : name);
+        if (!player_can(part->player, test->kind))
+            fail_usage(name);
+    }
+}
+
+static void take_test(char *text)
+{
+    char *parts = strchr(text, '='), option[16] = "";
+    if (!parts || run.tests == TESTS_MAX)
+        fail_usage(text);
+    *parts++ = 0;
+    bench_test_t *test = &run.test[run.tests++];
+    test->label = text;
+    if (sscanf(text, "%15[a-z]:%u:%15s", test->kind, &test->bytes, option) < 2)
+        fail_usage(text);
+    test->own_milliseconds = (unsigned)strtoul(option, NULL, 10);
+    test->flag = strcmp(option, "select") ? "" : "select";
+    take_parts(test, parts);
+}
+
+static double take_number(const char *text)
+{
+    char *end;
+    double number = text ? strtod(text, &end) : 0;
+    if (!text || *end || !(number > 0) || number > 1e6)
+        fail_usage(text ? text : "");
+    return number;
+}
+
+static void take_arguments(char **argument)
+{
+    run.folder = *argument++;
+    for (; *argument; argument++)
+        if (!strcmp(*argument, "--seconds"))
+            run.seconds = (unsigned)take_number(*++argument);
+        else if (!strcmp(*argument, "--slice"))
+            run.slice_ms = (unsigned)take_number(*++argument);
+        else if (!strcmp(*argument, "--near-below"))
+            run.near_below = take_number(*++argument);
+        else
+            take_test(*argument);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && !strcmp(argv[1], "state")) {
+        cores_start();
+        printf("%.4f\n", cores_round_trip_us());
+        return 0;
+    }
+    if (argc < 4 || strcmp(argv[1], "run"))
+        fail_usage(argc > 1 ? argv[1] : "");
+    take_arguments(argv + 2);
+    srand((unsigned)net_clock_ns());
+    cores_start();
+    take_all();
+    return 0;
+}
