@@ -143,7 +143,7 @@ static char *buffer_of(size_t size)
 static void echo(void *argument)
 {
     errand_t *errand = argument;
-    end_t in = { .ring = &rings.there }, out = { .ring = &rings.back };
+    end_t in = {.ring = &rings.there}, out = {.ring = &rings.back};
     char *buffer = buffer_of(errand->size);
     while (ring_receive_all(&in, buffer, errand->size) == errand->size)
         ring_send(&out, buffer, errand->size);
@@ -158,7 +158,7 @@ static void exchange(end_t *out, end_t *in, char *buffer, size_t size)
 
 static void time_exchanges(char *buffer, size_t size, unsigned milliseconds, samples_t *samples)
 {
-    end_t out = { .ring = &rings.there }, in = { .ring = &rings.back };
+    end_t out = {.ring = &rings.there}, in = {.ring = &rings.back};
     for (int i = 0; i < WARM_UP; i++)
         exchange(&out, &in, buffer, size);
     uint64_t last = net_clock_ns(), end = last + (uint64_t)milliseconds * 1000000u;
@@ -176,7 +176,7 @@ static void time_exchanges(char *buffer, size_t size, unsigned milliseconds, sam
 static void take_rtt(size_t size, unsigned milliseconds, FILE *out)
 {
     static samples_t samples;
-    errand_t errand = { .size = size };
+    errand_t errand = {.size = size};
     char *buffer = buffer_of(size);
     if (!samples.value && !samples_init(&samples, SAMPLE_CAPACITY))
         bench_fail("out of memory");
@@ -186,7 +186,8 @@ static void take_rtt(size_t size, unsigned milliseconds, FILE *out)
     cores_await();
     free(buffer);
     samples_sort(&samples);
-    fprintf(out, "{\"test\":\"rtt\",\"size\":%zu,\"exchanges\":%zu,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}",
+    fprintf(out,
+            "{\"test\":\"rtt\",\"size\":%zu,\"exchanges\":%zu,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f}",
             size, samples.count * RTT_BATCH, samples_percentile(&samples, 50), samples_percentile(&samples, 99),
             samples.sum / (double)samples.count);
 }
@@ -194,7 +195,7 @@ static void take_rtt(size_t size, unsigned milliseconds, FILE *out)
 static void count(void *argument)
 {
     errand_t *errand = argument;
-    end_t in = { .ring = &rings.there };
+    end_t in = {.ring = &rings.there};
     char *buffer = buffer_of(errand->size);
     atomic_store_explicit(&errand->ready, true, memory_order_release);
     while (ring_receive_all(&in, buffer, errand->size) == errand->size)
@@ -205,7 +206,7 @@ static void count(void *argument)
 
 static uint64_t send_for(const char *buffer, size_t size, unsigned milliseconds)
 {
-    end_t out = { .ring = &rings.there };
+    end_t out = {.ring = &rings.there};
     unsigned burst = size >= 65536 ? 1 : size >= 4096 ? 8 : 256;
     uint64_t messages = 0, end = net_clock_ns() + (uint64_t)milliseconds * 1000000u;
     do {
@@ -219,7 +220,7 @@ static uint64_t send_for(const char *buffer, size_t size, unsigned milliseconds)
 
 static void take_one_way(const char *test, size_t size, unsigned milliseconds, FILE *out)
 {
-    errand_t errand = { .size = size };
+    errand_t errand = {.size = size};
     char *buffer = buffer_of(size);
     cores_begin(count, &errand);
     while (!atomic_load_explicit(&errand.ready, memory_order_acquire))
@@ -231,7 +232,8 @@ static void take_one_way(const char *test, size_t size, unsigned milliseconds, F
     free(buffer);
     if (errand.received != messages * size)
         bench_fail("the bare ring lost bytes");
-    fprintf(out, "{\"test\":\"%s\",\"size\":%zu,\"messages\":%" PRIu64
+    fprintf(out,
+            "{\"test\":\"%s\",\"size\":%zu,\"messages\":%" PRIu64
             ",\"seconds\":%.4f,\"messages_per_s\":%.1f,\"mb_per_s\":%.3f}",
             test, size, messages, seconds, (double)messages / seconds, (double)errand.received / seconds / 1e6);
 }

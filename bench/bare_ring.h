@@ -9,7 +9,8 @@
 #include <stdio.h>
 
 bool bare_ring_has(const char *test);
-/* Runs rtt, msgs or bw between the two threads of cores.h for about that long, and writes the result to `out`, as JSON. */
+/* Runs rtt, msgs or bw between the two threads of cores.h for about that long, and writes the result to `out`, as JSON.
+ */
 void bare_ring_take(const char *test, size_t size, unsigned milliseconds, FILE *out);
 
 #endif

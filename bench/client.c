@@ -8,7 +8,7 @@
 
 /* Reading the clock costs 0.09 us under Wine: time this much at once, and the clock is lost in it. */
 #define BATCH_TARGET_US 8.0
-#define BATCH_MAX 256
+#define BATCH_MAX 1024
 
 static void print_head(const netbench_options_t *options)
 {
@@ -28,81 +28,81 @@ static void last_exchange(net_socket_t s, char *buffer, size_t size, bool use_se
     exchange(s, buffer, size, use_select);
 }
 
-/* Wakes the other end. Returns the microseconds that an exchange takes once it is awake. */
-static double warm_up(net_socket_t s, const netbench_options_t *options)
+/* Wakes the other end. */
+static void warm_up(net_socket_t s, const netbench_options_t *options)
 {
-    char buffer[PEER_WARM_UP_SIZE] = { PEER_MORE };
-    exchange(s, buffer, sizeof buffer, options->use_select);
-    uint64_t start = net_clock_ns(), now, end = start + (uint64_t)options->warm_up * 1000000u;
-    unsigned exchanges = 0;
-    do {
+    char buffer[PEER_WARM_UP_SIZE] = {PEER_MORE};
+    uint64_t end = net_clock_ns() + (uint64_t)options->warm_up * 1000000u;
+    do
         exchange(s, buffer, sizeof buffer, options->use_select);
-        exchanges++;
-        now = net_clock_ns();
-    } while (now < end);
+    while (net_clock_ns() < end);
     last_exchange(s, buffer, sizeof buffer, options->use_select);
-    return (double)(now - start) / 1e3 / exchanges;
 }
 
-static unsigned batch_of(double exchange_us)
+static unsigned next_batch(unsigned batch, double took_us)
 {
-    double wanted = exchange_us > 0 ? BATCH_TARGET_US / exchange_us + 0.5 : BATCH_MAX;
-    return wanted < 1 ? 1 : wanted > BATCH_MAX ? BATCH_MAX : (unsigned)wanted;
+    if (took_us < BATCH_TARGET_US / 2 && batch < BATCH_MAX)
+        return batch * 2;
+    return took_us > BATCH_TARGET_US * 2 && batch > 1 ? batch / 2 : batch;
 }
 
-static void print_rtt(const netbench_options_t *options, samples_t *samples, unsigned batch)
+static void print_rtt(const netbench_options_t *options, samples_t *samples, uint64_t exchanges)
 {
     samples_sort(samples);
     print_head(options);
-    printf(",\"exchanges\":%lu,\"batch\":%u,\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f,\"min_us\":%.4f}\n",
-           (unsigned long)samples->count * batch, batch, samples_percentile(samples, 50),
-           samples_percentile(samples, 99), samples->sum / (double)samples->count, samples->value[0]);
+    printf(",\"exchanges\":%" PRIu64 ",\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f,\"min_us\":%.4f}\n",
+           exchanges, samples_percentile(samples, 50), samples_percentile(samples, 99),
+           samples->sum / (double)samples->count, samples->value[0]);
 }
 
-static void run_rtt(client_t *client, const netbench_options_t *options, double exchange_us)
+static void run_rtt(client_t *client, const netbench_options_t *options)
 {
     net_socket_t s = client->socket;
     samples_t *samples = &client->samples;
-    unsigned batch = batch_of(exchange_us);
+    unsigned batch = 1;
     char *buffer = peer_room(&client->room, options->size);
-    uint64_t last = net_clock_ns(), end = last + (uint64_t)options->milliseconds * 1000000u;
+    uint64_t exchanges = 0, last = net_clock_ns(), end = last + (uint64_t)options->milliseconds * 1000000u;
 
     samples_clear(samples);
     while (last < end) {
         for (unsigned i = 0; i < batch; i++)
             exchange(s, buffer, options->size, options->use_select);
         uint64_t now = net_clock_ns();
-        if (!samples_add(samples, (double)(now - last) / 1e3 / batch))
+        double took_us = (double)(now - last) / 1e3;
+        if (!samples_add(samples, took_us / batch))
             break;
+        exchanges += batch;
+        batch = next_batch(batch, took_us);
         last = now;
     }
     last_exchange(s, buffer, options->size, options->use_select);
-    print_rtt(options, samples, batch);
+    print_rtt(options, samples, exchanges);
 }
 
-/* Messages sent between two looks at the clock: a small one way takes less than an exchange. */
-static unsigned burst_of(unsigned size, double exchange_us)
+/* Sends for the time that was asked for; returns how many pieces. */
+static uint64_t send_pieces(net_socket_t s, char *buffer, const netbench_options_t *options)
 {
-    unsigned burst = 8 * batch_of(exchange_us);
-    return size >= 65536 ? 1 : burst < BATCH_MAX ? burst : BATCH_MAX;
-}
-
-static void run_one_way(client_t *client, const netbench_options_t *options, double exchange_us)
-{
-    peer_report_t report;
-    net_socket_t s = client->socket;
-    unsigned burst = burst_of(options->size, exchange_us);
-    char *buffer = peer_room(&client->room, options->size);
-    uint64_t messages = 1, start = net_clock_ns(), end = start + (uint64_t)options->milliseconds * 1000000u;
-
-    do {
-        for (unsigned i = 0; i < burst; i++)
+    unsigned batch = 1;
+    uint64_t pieces = 1, last = net_clock_ns(), end = last + (uint64_t)options->milliseconds * 1000000u;
+    while (last < end) {
+        for (unsigned i = 0; i < batch; i++)
             peer_send(s, buffer, options->size);
-        messages += burst;
-    } while (net_clock_ns() < end);
+        uint64_t now = net_clock_ns();
+        pieces += batch;
+        batch = next_batch(batch, (double)(now - last) / 1e3);
+        last = now;
+    }
     buffer[0] = PEER_LAST;
     peer_send(s, buffer, options->size);
-    peer_receive_all(s, &report, sizeof report, false);
+    return pieces;
+}
+
+static void run_one_way(client_t *client, const netbench_options_t *options)
+{
+    peer_report_t report;
+    uint64_t start = net_clock_ns();
+    uint64_t messages = send_pieces(client->socket, peer_room(&client->room, options->size), options);
+    peer_receive_all(client->socket, &report, sizeof report, false);
 
     double seconds = (double)(net_clock_ns() - start) / 1e9;
     if (report.bytes != messages * options->size)
@@ -143,17 +143,16 @@ static void send_file(net_socket_t s, const netbench_options_t *options, const c
     peer_receive_all(s, &report, sizeof report, false);
     bool same = report.bytes == length && report.checksum == ours;
     print_head(options);
-    printf(",\"bytes\":%lu,\"seconds\":%.4f,\"mb_per_s\":%.3f,\"checksum\":%" PRIu32
-           ",\"received_checksum\":%" PRIu32 ",\"verified\":%s}\n",
+    printf(",\"bytes\":%lu,\"seconds\":%.4f,\"mb_per_s\":%.3f,\"checksum\":%" PRIu32 ",\"received_checksum\":%" PRIu32
+           ",\"verified\":%s}\n",
            (unsigned long)length, seconds, (double)length / seconds / 1e6, ours, report.checksum,
            same ? "true" : "false");
     if (!same)
         peer_die("the file arrived damaged");
 }
 
-static void run_idle(client_t *client, const netbench_options_t *options, double exchange_us)
+static void run_idle(client_t *client, const netbench_options_t *options)
 {
-    (void)exchange_us;
     char byte;
     uint64_t start = net_clock_ns();
     double cpu = net_cpu_ms();
@@ -163,7 +162,7 @@ static void run_idle(client_t *client, const netbench_options_t *options, double
     printf(",\"seconds\":%.4f,\"cpu_ms\":%.3f}\n", (double)(net_clock_ns() - start) / 1e9, cpu);
 }
 
-static double begin(net_socket_t s, const netbench_options_t *options, uint64_t total)
+static void begin(net_socket_t s, const netbench_options_t *options, uint64_t total)
 {
     peer_request_t request = {
         .magic = PEER_MAGIC,
@@ -174,7 +173,7 @@ static double begin(net_socket_t s, const netbench_options_t *options, uint64_t 
         .total = total,
     };
     peer_send(s, &request, sizeof request);
-    return warm_up(s, options);
+    warm_up(s, options);
 }
 
 static void run_file(client_t *client, const netbench_options_t *options)
@@ -188,11 +187,16 @@ static void run_file(client_t *client, const netbench_options_t *options)
 
 void client_take(client_t *client, const netbench_options_t *options)
 {
-    static void (*const tests[TEST_COUNT])(client_t *, const netbench_options_t *, double) = {
-        [TEST_RTT] = run_rtt, [TEST_MSGS] = run_one_way, [TEST_BW] = run_one_way, [TEST_IDLE] = run_idle,
+    static void (*const tests[TEST_COUNT])(client_t *, const netbench_options_t *) = {
+        [TEST_RTT] = run_rtt,
+        [TEST_MSGS] = run_one_way,
+        [TEST_BW] = run_one_way,
+        [TEST_IDLE] = run_idle,
     };
-    if (options->test == TEST_FILE)
+    if (options->test == TEST_FILE) {
         run_file(client, options);
-    else
-        tests[options->test](client, options, begin(client->socket, options, 0));
+        return;
+    }
+    begin(client->socket, options, 0);
+    tests[options->test](client, options);
 }

@@ -1,6 +1,10 @@
 /* conduct: takes very short slices of many tests in turn, each between two looks at the state of the machine. The
  * programs under test are started once, by tools/bench.sh; they are netbench clients in a session, asked by lines
- * through named pipes, whose servers wait beside them. Whoever is not asked sleeps. */
+ * through named pipes, whose servers wait beside them. Whoever is not asked sleeps.
+ *
+ * Server and client are pinned to different processors, as are the two threads of the bare ring: left alone, two
+ * programs that have just woken each other share a processor for a hundredth of a second, and it takes them longer than
+ * a slice to come to where they stay. */
 #include "cores.h"
 #include "net.h"
 #include "player.h"
@@ -10,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUNDS_OF_BLOCK 5
+#define ROUNDS_OF_BLOCK 3
 #define STATE_WAIT_MS 2
 #define TESTS_MAX 32
 #define PARTS_MAX 8
@@ -18,6 +22,7 @@
 
 static const char usage[] =
     "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
+    "       conduct pin server|client PROGRAM [ARGUMENT ...]   runs it on one of these two processors\n"
     "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] TEST ...\n"
     "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER],...\n"
     "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
@@ -47,7 +52,7 @@ static struct {
     unsigned tests;
     uint64_t end_ns;
     unsigned block;
-} run = { .seconds = 60, .slice_ms = 10 };
+} run = {.seconds = 60, .slice_ms = 5};
 
 static bool time_is_up(void)
 {
@@ -110,7 +115,7 @@ static void take_block(const bench_test_t *test)
     begin_block(test);
     for (unsigned round = 0; round < ROUNDS_OF_BLOCK; round++) {
         shuffle(order, test->parts);
-        for (unsigned i = 0; i < test->parts && !time_is_up(); i++)
+        for (unsigned i = 0; i < test->parts; i++)
             take_slice(test, &test->part[order[i]]);
     }
 }
@@ -127,25 +132,32 @@ static void take_once(const bench_test_t *test)
 static void show_progress(uint64_t start_ns)
 {
     if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Kbench: %u of %u s", (unsigned)((net_clock_ns() - start_ns) / 1000000000u), run.seconds);
+        fprintf(stderr, "\r\033[Kbench: %u of %u s", (unsigned)((net_clock_ns() - start_ns) / 1000000000u),
+                run.seconds);
+}
+
+/* One block of each test; the first cycle is completed even when the time is up. */
+static void take_cycle(uint64_t start_ns, bool first)
+{
+    unsigned order[TESTS_MAX];
+    shuffle(order, run.tests);
+    for (unsigned i = 0; i < run.tests && (first || !time_is_up()); i++) {
+        show_progress(start_ns);
+        if (!run.test[order[i]].own_milliseconds)
+            take_block(&run.test[order[i]]);
+    }
 }
 
 static void take_all(void)
 {
-    unsigned order[TESTS_MAX];
     for (unsigned i = 0; i < run.tests; i++)
         if (run.test[i].own_milliseconds)
             take_once(&run.test[i]);
     uint64_t start = net_clock_ns();
     run.end_ns = start + (uint64_t)run.seconds * 1000000000u;
-    while (!time_is_up()) {
-        shuffle(order, run.tests);
-        for (unsigned i = 0; i < run.tests && !time_is_up(); i++) {
-            show_progress(start);
-            if (!run.test[order[i]].own_milliseconds)
-                take_block(&run.test[order[i]]);
-        }
-    }
+    take_cycle(start, true);
+    while (!time_is_up())
+        take_cycle(start, false);
 }
 
 static void fail_usage(const char *what)
@@ -208,8 +220,19 @@ static void take_arguments(char **argument)
             take_test(*argument);
 }
 
+static void run_pinned(const char *end, char **program)
+{
+    if (strcmp(end, "server") && strcmp(end, "client"))
+        fail_usage(end);
+    cores_pin(strcmp(end, "server") ? CORES_FIRST : CORES_SECOND);
+    execvp(*program, program);
+    bench_fail("cannot run %s", *program);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc >= 4 && !strcmp(argv[1], "pin"))
+        run_pinned(argv[2], argv + 3);
     if (argc == 2 && !strcmp(argv[1], "state")) {
         cores_start();
         printf("%.4f\n", cores_round_trip_us());

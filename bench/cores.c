@@ -52,6 +52,13 @@ static cpu_set_t nth_processor(int n)
     bench_fail("needs two processors");
 }
 
+void cores_pin(int processor)
+{
+    cpu_set_t one = nth_processor(processor);
+    if (sched_setaffinity(0, sizeof one, &one))
+        bench_fail("cannot pin to a processor");
+}
+
 static void wait_for(sem_t *semaphore)
 {
     while (sem_wait(semaphore))
@@ -71,12 +78,12 @@ static void *carry_out_tasks(void *unused)
 void cores_start(void)
 {
     pthread_t thread;
-    cpu_set_t own = nth_processor(1), other = nth_processor(0);
+    cpu_set_t other = nth_processor(CORES_SECOND);
+    cores_pin(CORES_FIRST);
     sem_init(&second.begun, 0, 0);
     sem_init(&second.ended, 0, 0);
-    if (pthread_create(&thread, NULL, carry_out_tasks, NULL) ||
-        pthread_setaffinity_np(thread, sizeof other, &other) || sched_setaffinity(0, sizeof own, &own))
-        bench_fail("cannot pin two threads");
+    if (pthread_create(&thread, NULL, carry_out_tasks, NULL) || pthread_setaffinity_np(thread, sizeof other, &other))
+        bench_fail("cannot start a thread on the second processor");
 }
 
 void cores_begin(cores_task_t *task, void *argument)
@@ -121,7 +128,7 @@ static double throw_balls(uint32_t first)
 double cores_round_trip_us(void)
 {
     double value[BATCHES];
-    samples_t samples = { .value = value, .capacity = BATCHES };
+    samples_t samples = {.value = value, .capacity = BATCHES};
     /* The second thread looks at neither between its tasks. */
     atomic_store_explicit(&ball.there, 0, memory_order_release);
     atomic_store_explicit(&ball.back, 0, memory_order_release);

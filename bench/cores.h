@@ -1,12 +1,17 @@
-/* cores: two threads of this process, each pinned to a processor of its own: the caller's, and a second one that carries
- * out tasks; and the cache-line round trip between the two, which tells a machine's near state from its far one. */
+/* cores: two threads of this process, each pinned to a processor of its own: the caller's, and a second one that
+ * carries out tasks; and the cache-line round trip between the two, which tells a machine's near state from its far
+ * one. */
 #ifndef BENCH_CORES_H
 #define BENCH_CORES_H
 
 typedef void cores_task_t(void *argument);
 
-/* Pins the calling thread, which makes all later calls, and starts the second. Ends the program where there is only one
- * processor. The second sleeps while it has no task. */
+enum { CORES_SECOND, CORES_FIRST, CORES_COUNT };
+
+/* Pins the calling thread, and what it will start, to one of the two processors. */
+void cores_pin(int processor);
+/* Pins the calling thread, which makes all later calls, to CORES_FIRST and starts the second. Ends the program where
+ * there is only one processor. The second sleeps while it has no task. */
 void cores_start(void);
 /* Gives the second thread a task; await its end before the next. */
 void cores_begin(cores_task_t *task, void *argument);

@@ -9,7 +9,8 @@
 static const char usage[] =
     "usage: netbench server [--udp] [options]      serves one client (or --clients N), then ends\n"
     "       netbench client TEST [options]         prints the result as one line of JSON\n"
-    "       netbench client session [--udp] [options]   obeys lines of standard input, answers each by a line of JSON:\n"
+    "       netbench client session [--udp] [options]   obeys lines of standard input, answers each by a line of "
+    "JSON:\n"
     "              connect                              (again: by a new connection)\n"
     "              TEST BYTES MILLISECONDS [select]\n"
     "TEST:  rtt   request and response             msgs  one way, received message by message\n"
@@ -17,9 +18,9 @@ static const char usage[] =
     "       idle  CPU time of one blocked recv     udp   request and response by datagrams (server --udp)\n"
     "options: --host ADDRESS (127.0.0.1)   --port N | --port-file PATH (server writes it, client reads it)\n"
     "         --unix PATH (native builds)  --size BYTES (64)      --milliseconds N (500)\n"
-    "         --warm-up MILLISECONDS of exchanges before each test (2)    --select: call select before each recv\n";
+    "         --warm-up MILLISECONDS of exchanges before each test (1)    --select: call select before each recv\n";
 
-static const char *const test_names[TEST_COUNT] = { "rtt", "msgs", "bw", "file", "idle", "udp" };
+static const char *const test_names[TEST_COUNT] = {"rtt", "msgs", "bw", "file", "idle", "udp"};
 
 const char *netbench_test_name(test_t test)
 {
@@ -48,10 +49,10 @@ static bool take_text(netbench_options_t *o, const char *name, const char *value
         const char *name;
         const char **value;
     } texts[] = {
-        { "--host", &o->host },
-        { "--unix", &o->unix_path },
-        { "--port-file", &o->port_file },
-        { "--file", &o->file },
+        {"--host", &o->host},
+        {"--unix", &o->unix_path},
+        {"--port-file", &o->port_file},
+        {"--file", &o->file},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(name, texts[i].name)) {
@@ -67,11 +68,11 @@ static bool take_number(netbench_options_t *o, const char *name, const char *val
         const char *name;
         unsigned *value, low, high;
     } numbers[] = {
-        { "--port", &o->port, 1, 65535 },
-        { "--size", &o->size, 1, 1u << 30 },
-        { "--milliseconds", &o->milliseconds, 1, 3600000 },
-        { "--warm-up", &o->warm_up, 0, 3600000 },
-        { "--clients", &o->clients, 1, 1000000000 },
+        {"--port", &o->port, 1, 65535},
+        {"--size", &o->size, 1, 1u << 30},
+        {"--milliseconds", &o->milliseconds, 1, 3600000},
+        {"--warm-up", &o->warm_up, 0, 3600000},
+        {"--clients", &o->clients, 1, 1000000000},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         char *end;
@@ -111,7 +112,7 @@ static void take_task(netbench_options_t *o, const char *name)
 
 int main(int argc, char **argv)
 {
-    netbench_options_t options = { .host = "127.0.0.1", .size = 64, .milliseconds = 500, .warm_up = 2, .clients = 1 };
+    netbench_options_t options = {.host = "127.0.0.1", .size = 64, .milliseconds = 500, .warm_up = 1, .clients = 1};
     if (argc >= 2 && !strcmp(argv[1], "server")) {
         take_options(&options, argv + 2);
         net_startup();

@@ -44,8 +44,10 @@ loads_our_dll() {
     grep -qi "wsock32\\.dll.*: native" "$scratch/trace"
 }
 
+# usage: run_end END ARGUMENT ...     does not return; the first argument is server or client
 run_end() {
-    local end=$1 program
+    local end=$1 program pinned=()
+    [ -z "${pin_ends:-}" ] || pinned=("$bench_build/native/conduct" pin "$2")
     shift
     program=$(folder_of "$end")/netbench
     echo "$BASHPID" >>"$scratch/running"
@@ -54,8 +56,8 @@ run_end() {
         *-ours) export WINEDLLOVERRIDES=wsock32=n,b ;;
     esac
     case $end in
-        tcp | unix) exec timeout --kill-after=5 "$pair_timeout" "$program" "$@" ;;
-        *) VMMC_TEST_TIMEOUT=$pair_timeout exec "$root/tools/wine.sh" "$program.exe" "$@" ;;
+        tcp | unix) exec "${pinned[@]}" timeout --kill-after=5 "$pair_timeout" "$program" "$@" ;;
+        *) VMMC_TEST_TIMEOUT=$pair_timeout exec "${pinned[@]}" "$root/tools/wine.sh" "$program.exe" "$@" ;;
     esac
 }
 

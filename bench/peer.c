@@ -32,7 +32,7 @@ char *peer_room(peer_room_t *room, size_t size)
 {
     if (room->size < size) {
         free(room->memory);
-        *room = (peer_room_t){ .memory = peer_buffer(size), .size = size };
+        *room = (peer_room_t){.memory = peer_buffer(size), .size = size};
     }
     room->memory[0] = PEER_MORE;
     return room->memory;

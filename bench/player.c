@@ -61,7 +61,7 @@ static void read_answer(const player_t *player, const char *question, unsigned w
 {
     size_t got = 0;
     do {
-        struct pollfd out = { .fd = player->out, .events = POLLIN };
+        struct pollfd out = {.fd = player->out, .events = POLLIN};
         if (poll(&out, 1, (int)wait_ms) != 1)
             bench_fail("%s did not answer to: %s", player->name, question);
         ssize_t n = read(player->out, answer + got, size - 1 - got);

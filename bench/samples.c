@@ -6,7 +6,7 @@
 
 bool samples_init(samples_t *samples, size_t capacity)
 {
-    *samples = (samples_t){ .value = malloc(capacity * sizeof(double)), .capacity = capacity };
+    *samples = (samples_t){.value = malloc(capacity * sizeof(double)), .capacity = capacity};
     if (!samples->value)
         return false;
     /* Touched now: a fresh page costs microseconds under Wine, and would be counted as a slow round trip. */
@@ -23,7 +23,7 @@ void samples_clear(samples_t *samples)
 void samples_free(samples_t *samples)
 {
     free(samples->value);
-    *samples = (samples_t){ 0 };
+    *samples = (samples_t){0};
 }
 
 bool samples_add(samples_t *samples, double value)

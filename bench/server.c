@@ -1,4 +1,5 @@
-/* server: serves netbench clients, one stream connection after another, and on each as many tests as its client asks for. */
+/* server: serves netbench clients, one stream connection after another, and on each as many tests as its client asks
+ * for. */
 #include "checksum.h"
 #include "netbench.h"
 
@@ -14,7 +15,7 @@ static void echo(net_socket_t s, const peer_request_t *request, char *buffer)
 
 static void count(net_socket_t s, const peer_request_t *request, char *buffer)
 {
-    peer_report_t report = { 0 };
+    peer_report_t report = {0};
     do {
         peer_receive_all(s, buffer, request->piece, request->use_select);
         report.bytes += request->piece;
@@ -26,7 +27,7 @@ static void count(net_socket_t s, const peer_request_t *request, char *buffer)
  * holds the first byte of one piece at most. */
 static void drain(net_socket_t s, const peer_request_t *request, char *buffer)
 {
-    peer_report_t report = { 0 };
+    peer_report_t report = {0};
     uint32_t missing = 0; /* of the piece that has begun */
     bool last = false;
     while (!last || missing) {
@@ -47,7 +48,7 @@ static void drain(net_socket_t s, const peer_request_t *request, char *buffer)
 static void take_file(net_socket_t s, const peer_request_t *request, char *buffer)
 {
     (void)buffer;
-    peer_report_t report = { 0 };
+    peer_report_t report = {0};
     char *memory = peer_buffer((size_t)request->total);
     peer_send(s, &report, sizeof report);
     while (report.bytes < request->total) {
@@ -73,15 +74,14 @@ static void keep_waiting(net_socket_t s, const peer_request_t *request, char *bu
 static void warm_up(net_socket_t s, const peer_request_t *request)
 {
     char buffer[PEER_WARM_UP_SIZE];
-    peer_request_t exchanges = { .piece = sizeof buffer, .use_select = request->use_select };
+    peer_request_t exchanges = {.piece = sizeof buffer, .use_select = request->use_select};
     echo(s, &exchanges, buffer);
 }
 
 static void serve_test(net_socket_t s, const peer_request_t *request, peer_room_t *room)
 {
     static void (*const tests[TEST_COUNT])(net_socket_t, const peer_request_t *, char *) = {
-        [TEST_RTT] = echo,       [TEST_MSGS] = count, [TEST_BW] = drain,
-        [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
+        [TEST_RTT] = echo, [TEST_MSGS] = count, [TEST_BW] = drain, [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
     };
     if (request->magic != PEER_MAGIC || request->test >= TEST_COUNT || !tests[request->test] || !request->piece)
         peer_die("not a request of a netbench client");
@@ -122,7 +122,7 @@ static net_socket_t listen_at(const netbench_options_t *options)
 int server_run(const netbench_options_t *options)
 {
     net_socket_t listener = listen_at(options);
-    peer_room_t room = { 0 };
+    peer_room_t room = {0};
     for (unsigned served = 0; served < options->clients; served++) {
         net_socket_t s = accept(listener, NULL, NULL);
         if (s == NET_INVALID)

@@ -67,7 +67,7 @@ static void take_lines(client_t *client, const netbench_options_t *options)
 
 int client_run(const netbench_options_t *options)
 {
-    client_t client = { .socket = NET_INVALID };
+    client_t client = {.socket = NET_INVALID};
     if (!samples_init(&client.samples, SAMPLE_CAPACITY))
         peer_die("out of memory");
     if (options->session) {

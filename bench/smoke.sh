@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every netbench test for a few milliseconds, and checks a transferred file against cksum.
+# Runs every netbench test for a few milliseconds, alone and in a session, and checks a transferred file against cksum.
 # usage: smoke.sh NETBENCH [LAUNCHER]      LAUNCHER runs a Windows program here (tools/wine.sh)
 set -euo pipefail
 
@@ -15,23 +15,50 @@ fail() { echo "smoke: $*" >&2; exit 1; }
 # Windows programs see the root of the file system as drive Z.
 spell() { echo "${launcher:+Z:}$1"; }
 
-pair() {
-    local test=$1 kind=()
+# usage: client_of SERVER-OPTIONS CLIENT-ARGUMENT ...     its input is $scratch/input, its output $scratch/client
+client_of() {
+    local server_options=$1 what=$2
     shift
-    [ "$test" != udp ] || kind=(--udp)
     rm -f "$scratch/port"
-    launch server --port-file "$(spell "$scratch/port")" "${kind[@]}" </dev/null >"$scratch/server" 2>&1 &
+    # shellcheck disable=SC2086
+    launch server --port-file "$(spell "$scratch/port")" $server_options </dev/null >"$scratch/server" 2>&1 &
     server=$!
-    launch client "$test" --port-file "$(spell "$scratch/port")" --milliseconds 20 --warm-up 5 "$@" \
-        </dev/null >"$scratch/client" 2>&1 || fail "$test: the client failed: $(cat "$scratch/client")"
-    wait "$server" || fail "$test: the server failed: $(cat "$scratch/server")"
-    line=$(tr -d '\r' <"$scratch/client")
-    [[ $line == "{\"test\":\"$test\","*"}" ]] || fail "$test printed '$line'"
-    echo "$line"
+    launch client "$@" --port-file "$(spell "$scratch/port")" --warm-up 1 <"$scratch/input" >"$scratch/output" 2>&1 ||
+        fail "$what: the client failed: $(cat "$scratch/output")"
+    wait "$server" || fail "$what: the server failed: $(cat "$scratch/server")"
+    tr -d '\r' <"$scratch/output" >"$scratch/client"
+    cat "$scratch/client"
 }
 
-for test in rtt msgs bw idle udp; do pair "$test"; done
-pair rtt --select
+pair() {
+    : >"$scratch/input"
+    client_of "" "$@" --milliseconds 20
+    line=$(cat "$scratch/client")
+    [[ $line == "{\"test\":\"$1\","*"}" ]] || fail "$1 printed '$line'"
+}
+
+# usage: session SERVER-OPTIONS CLIENT-OPTIONS QUESTION ...     each question must get its answer
+session() {
+    local server_options=$1 client_options=$2 question expected
+    shift 2
+    printf '%s\n' "$@" >"$scratch/input"
+    # shellcheck disable=SC2086
+    client_of "$server_options" session $client_options
+    for question in "$@"; do
+        read -r line || fail "no answer to '$question'"
+        case $question in
+            connect) expected='{"connected":true}' ;;
+            *) expected="{\"test\":\"${question%% *}\",\"size\":$(cut -d ' ' -f 2 <<<"$question"),*}" ;;
+        esac
+        # shellcheck disable=SC2053
+        [[ $line == $expected ]] || fail "the answer to '$question' was '$line'"
+    done <"$scratch/client"
+}
+
+pair rtt
 head -c 1000003 "$(command -v bash)" >"$scratch/file"
 pair file --file "$(spell "$scratch/file")" --size 4096
 [[ $line == *"\"received_checksum\":$(cksum <"$scratch/file" | cut -d ' ' -f 1),"* ]] || fail "cksum disagrees: $line"
+session "--clients 2" "" connect "rtt 64 5" "msgs 1 5" "msgs 64 5" "bw 4096 5" "bw 65536 5" "rtt 200 5 select" \
+    "idle 64 20" connect "bw 1048576 5" "msgs 8 5" "rtt 64 5"
+session "--clients 2 --udp" --udp connect "udp 64 5" "udp 1000 5" connect "udp 64 5"

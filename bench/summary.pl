@@ -211,7 +211,7 @@ sub write_json {
 }
 
 sub main {
-    my %option = ('near-limit' => 0.25, pair => '64-64', seconds => 0);
+    my %option = ('near-limit' => 0.15, pair => '64-64', seconds => 0);
     GetOptions(\%option, 'near-limit=f', 'pair=s', 'seconds=i', 'json=s') or exit 2;
     my @samples = read_samples($option{'near-limit'}) or die "summary: there are no samples\n";
     my $summary = summarize(@samples);

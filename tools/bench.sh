@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
 # usage: tools/bench.sh [--quick] [--seconds N] [--slice MILLISECONDS] [--near]
-#                       [--pair 64-64|32-32|32-64] [--json FILE]
+#                       [--pair 64-64|32-32|32-64] [--free] [--json FILE]
 #   --quick    three tests, 30 seconds          --seconds N   how long (180), apart from the start and 10 s for idle
-#   --slice    length of one sample (10)        --pair        server and client (64-64)
+#   --slice    length of one sample (5)         --pair        server and client (64-64)
 #   --near     begin a sample only while the cores are near
+#   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
 # All programs are started once and asleep but for the pair that is being measured. Every sample is tagged near or far
 # by the cache-line round trip of the two cores right before and after it; samples that saw both are dropped. Prints a
 # table for each state; writes everything to build/bench.json (or FILE).
@@ -14,20 +15,21 @@ set -euo pipefail
 # shellcheck source=bench/pairs.sh
 . "$root/bench/pairs.sh"
 
-near_limit=0.25 # us
+near_limit=0.15 # us: near is 0.05 to 0.11, far 0.2 to 0.5
 
 # test:bytes:option; the last two never leave the kernel: datagrams, and a stream whose other end is without our DLL.
 quick_tests=(rtt:64: msgs:64: bw:65536:)
 all_tests=(idle:64:5000 rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:64:select
     udp:64: rtt:64:mixed)
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    tests=("${all_tests[@]}") seconds=180 slice=10 pair=64-64 json=$build/bench.json near=()
+    tests=("${all_tests[@]}") seconds=180 slice=5 pair=64-64 json=$build/bench.json near=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
             --quick) tests=("${quick_tests[@]}") seconds=30 ;;
+            --free) pin_ends= ;;
             --near) near=(--near-below "$near_limit") ;;
             --seconds) seconds=${2:?} && shift ;;
             --slice) slice=${2:?} && shift ;;

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Lets the conductor take a slice of everything from native programs, and summary.pl make its table of it.
+# usage: conduct_smoke.sh CONDUCT NETBENCH
+set -euo pipefail
+
+conduct=$1 netbench=$2 here=$(dirname "$0")
+scratch=$(mktemp -d)
+started=()
+trap 'kill "${started[@]}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+
+fail() { echo "conduct_smoke: $*" >&2; exit 1; }
+
+start() {
+    local name=$1
+    shift
+    mkfifo "$scratch/$name.in" "$scratch/$name.out"
+    timeout 60 "$netbench" server "$@" --clients 1000000 </dev/null &
+    started+=($!)
+    timeout 60 "$netbench" client session "$@" <"$scratch/$name.in" >"$scratch/$name.out" &
+    started+=($!)
+}
+
+# usage: expect TEST VARIANT LEAST
+expect() {
+    local count
+    count=$(grep -c "^{\"test\":\"$1\",\"variant\":\"$2\",.*\"result\":{.*}}$" "$scratch/samples") || true
+    [ "$count" -ge "$3" ] || fail "$count slices of $1 $2, expected at least $3"
+}
+
+start tcp --port-file "$scratch/tcp.port"
+start tcp-udp --udp --port-file "$scratch/tcp-udp.port"
+start unix --unix "$scratch/socket"
+streams=(rtt:64: msgs:1: bw:65536:)
+timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 idle:64:20=tcp rtt:64:select=tcp,unix \
+    udp:64:=tcp@tcp-udp "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
+
+expect idle:64:20 tcp 1
+expect rtt:64:select unix 3
+expect udp:64: tcp 3
+for test in "${streams[@]}"; do
+    for variant in tcp unix ring; do expect "$test" "$variant" 3; done
+done
+# No slice is far under a limit that nothing reaches.
+perl "$here/summary.pl" --near-limit 1e9 --seconds 1 --json "$scratch/json" <"$scratch/samples" >"$scratch/table"
+cat "$scratch/table"
+grep -q '^far.*: not seen in 1 s' "$scratch/table" || fail "the table does not say that far was not seen"
+[ "$(grep -cE '^(round trip|messages|bandwidth|datagram).* [1-9][0-9]*$' "$scratch/table")" -eq 5 ] ||
+    fail "the table has not five rows"
+perl -MJSON::PP -0777 -ne 'decode_json($_)->{summary}{near}{"rtt:64:"}{ring}{median} > 0 or exit 1' "$scratch/json" ||
+    fail "the JSON file lacks the ring"
