@@ -24,15 +24,17 @@ static const char usage[] =
     "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
     "       conduct pin server|client PROGRAM [ARGUMENT ...]   runs it on one of these two processors\n"
     "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] TEST ...\n"
-    "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER],...\n"
+    "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER][/MILLISECONDS],...\n"
     "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
     "       a test that has MILLISECONDS of its own is taken once, at the start\n"
+    "       a variant that has MILLISECONDS of its own is taken once in a block, in any state\n"
     "       --near-below waits before each slice until the cache-line round trip is under that\n"
     "Prints a line of JSON for each slice.\n";
 
 typedef struct {
     const char *variant;
     const player_t *player;
+    unsigned long_milliseconds; /* 0: takes slices like everybody */
 } part_t;
 
 typedef struct {
@@ -69,20 +71,19 @@ static double await_state(void)
     return state;
 }
 
-static void play(const bench_test_t *test, const player_t *player, char *result)
+static void play(const bench_test_t *test, const part_t *part, unsigned milliseconds, char *result)
 {
-    unsigned milliseconds = test->own_milliseconds ? test->own_milliseconds : run.slice_ms;
-    player_take(player, test->kind, test->bytes, milliseconds, test->flag, result, RESULT_MAX);
+    player_take(part->player, test->kind, test->bytes, milliseconds, test->flag, result, RESULT_MAX);
 }
 
-static void take_slice(const bench_test_t *test, const part_t *part)
+static void take_slice(const bench_test_t *test, const part_t *part, unsigned milliseconds, double before)
 {
     char result[RESULT_MAX];
-    double before = await_state();
-    play(test, part->player, result);
+    play(test, part, milliseconds, result);
     double after = cores_round_trip_us();
-    printf("{\"test\":\"%s\",\"variant\":\"%s\",\"block\":%u,\"before\":%.4f,\"after\":%.4f,\"result\":%s}\n",
-           test->label, part->variant, run.block, before, after, result);
+    printf(
+        "{\"test\":\"%s\",\"variant\":\"%s\",\"block\":%u,\"before\":%.4f,\"after\":%.4f,\"long\":%s,\"result\":%s}\n",
+        test->label, part->variant, run.block, before, after, milliseconds == run.slice_ms ? "false" : "true", result);
 }
 
 /* So that no variant profits from its place in the order. */
@@ -97,6 +98,17 @@ static void shuffle(unsigned *order, unsigned count)
     }
 }
 
+/* What is too long for one state needs none. It must not use up the state that we are waiting for. */
+static void take_long_slices(const bench_test_t *test)
+{
+    for (unsigned i = 0; i < test->parts; i++) {
+        const part_t *part = &test->part[i];
+        double state = cores_round_trip_us();
+        if (part->long_milliseconds && state >= run.near_below)
+            take_slice(test, part, part->long_milliseconds, state);
+    }
+}
+
 /* Each block has connections of its own: a ring that has grown for large pieces would slow small ones down. The first
  * slice of each does not count: in it the other end is found, and the ring grows. */
 static void begin_block(const bench_test_t *test)
@@ -105,7 +117,7 @@ static void begin_block(const bench_test_t *test)
     run.block++;
     for (unsigned i = 0; i < test->parts; i++) {
         player_connect(test->part[i].player);
-        play(test, test->part[i].player, unused);
+        play(test, &test->part[i], run.slice_ms, unused);
     }
 }
 
@@ -113,10 +125,14 @@ static void take_block(const bench_test_t *test)
 {
     unsigned order[PARTS_MAX];
     begin_block(test);
+    take_long_slices(test);
     for (unsigned round = 0; round < ROUNDS_OF_BLOCK; round++) {
         shuffle(order, test->parts);
-        for (unsigned i = 0; i < test->parts; i++)
-            take_slice(test, &test->part[order[i]]);
+        for (unsigned i = 0; i < test->parts; i++) {
+            const part_t *part = &test->part[order[i]];
+            if (!part->long_milliseconds)
+                take_slice(test, part, run.slice_ms, await_state());
+        }
     }
 }
 
@@ -125,7 +141,7 @@ static void take_once(const bench_test_t *test)
     run.block++;
     for (unsigned i = 0; i < test->parts; i++) {
         player_connect(test->part[i].player);
-        take_slice(test, &test->part[i]);
+        take_slice(test, &test->part[i], test->own_milliseconds, cores_round_trip_us());
     }
 }
 
@@ -171,11 +187,15 @@ static void take_parts(bench_test_t *test, char *list)
     for (char *rest = NULL, *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         if (test->parts == PARTS_MAX)
             fail_usage(name);
-        char *player = strchr(name, '@');
+        char *player = strchr(name, '@'), *milliseconds = strchr(name, '/');
         if (player)
             *player++ = 0;
         part_t *part = &test->part[test->parts++];
         part->variant = name;
+        if (milliseconds) {
+            *milliseconds++ = 0;
+            part->long_milliseconds = (unsigned)strtoul(milliseconds, NULL, 10);
+        }
         part->player = player_find(run.folder, player ? player : name);
         if (!player_can(part->player, test->kind))
             fail_usage(name);

@@ -31,12 +31,13 @@ start tcp --port-file "$scratch/tcp.port"
 start tcp-udp --udp --port-file "$scratch/tcp-udp.port"
 start unix --unix "$scratch/socket"
 streams=(rtt:64: msgs:1: bw:65536:)
-timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 idle:64:20=tcp rtt:64:select=tcp,unix \
+timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 idle:64:20=tcp rtt:64:select=tcp,unix msgs:8:=tcp/10,ring \
     udp:64:=tcp@tcp-udp "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
 
 expect idle:64:20 tcp 1
 expect rtt:64:select unix 3
 expect udp:64: tcp 3
+expect msgs:8: tcp 1
 for test in "${streams[@]}"; do
     for variant in tcp unix ring; do expect "$test" "$variant" 3; done
 done
@@ -44,7 +45,7 @@ done
 perl "$here/summary.pl" --near-limit 1e9 --seconds 1 --json "$scratch/json" <"$scratch/samples" >"$scratch/table"
 cat "$scratch/table"
 grep -q '^far.*: not seen in 1 s' "$scratch/table" || fail "the table does not say that far was not seen"
-[ "$(grep -cE '^(round trip|messages|bandwidth|datagram).* [1-9][0-9]*$' "$scratch/table")" -eq 5 ] ||
-    fail "the table has not five rows"
+[ "$(grep -cE '^(round trip|messages|bandwidth|datagram).* [1-9][0-9]*$' "$scratch/table")" -eq 6 ] ||
+    fail "the table has not six rows"
 perl -MJSON::PP -0777 -ne 'decode_json($_)->{summary}{near}{"rtt:64:"}{ring}{median} > 0 or exit 1' "$scratch/json" ||
     fail "the JSON file lacks the ring"

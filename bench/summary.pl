@@ -68,11 +68,11 @@ sub read_samples {
 
 # state -> test -> variant -> { median, count }
 sub summarize {
-    my %values;
+    my (%values, %long);
     for my $sample (@_) {
         my $test = $sample->{test};
-        # A sleeping program has no near or far.
-        my @states = kind_of($test) eq 'idle' ? qw(near far) : ($sample->{state});
+        my @states = $sample->{long} ? qw(near far) : ($sample->{state});
+        $long{$test}{ $sample->{variant} } = $sample->{long};
         push @{ $values{$_}{$test}{ $sample->{variant} } }, $sample->{result} for grep { $_ ne 'mixed' } @states;
     }
     my %summary;
@@ -81,6 +81,7 @@ sub summarize {
             my $field = $metric{ kind_of($test) }{field};
             while (my ($variant, $results) = each %{ $values{$state}{$test} }) {
                 my $entry = { median => median(map { $_->{$field} } @$results), count => scalar @$results };
+                $entry->{long} = $long{$test}{$variant};
                 $entry->{p99_us} = median(map { $_->{p99_us} } @$results) if exists $results->[0]{p99_us};
                 $summary{$state}{$test}{$variant} = $entry;
             }
@@ -109,16 +110,23 @@ sub print_tail {
         map { figure($row->{$_} ? $row->{$_}{p99_us} : undef) } @variants;
 }
 
-# Of the variant that has the fewest.
+# Of the variant that has the fewest; long slices do not count, unless there is nothing else.
 sub least_count {
     my ($row) = @_;
-    return (sort { $a <=> $b } map { $_->{count} } values %$row)[0];
+    my @short = grep { !$_->{long} } values %$row;
+    return (sort { $a <=> $b } map { $_->{count} } @short ? @short : values %$row)[0];
+}
+
+sub cell {
+    my ($entry, $scale) = @_;
+    return figure(undef) if !$entry;
+    return figure($entry->{median} * $scale) . ($entry->{long} ? '*' : '');
 }
 
 sub print_test {
     my ($test, $row) = @_;
     my $metric = $metric{ kind_of($test) };
-    my @cells = map { figure($row->{$_} ? $row->{$_}{median} * ($metric->{scale} || 1) : undef) } @variants;
+    my @cells = map { cell($row->{$_}, $metric->{scale} || 1) } @variants;
     my @ratios = map { my $a = advantage($row, $test, $_); defined $a ? figure($a) . 'x' : '-' } qw(builtin ring);
     printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s%9d\n", title_of($test), $metric->{unit}, @cells, @ratios,
         least_count($row);
@@ -131,6 +139,7 @@ sub print_state {
     printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s%9s\n", '', '', @heading{@variants}, 'ours/builtin',
         'ours/ring', 'samples';
     print_test($_, $table->{$_}) for grep { $table->{$_} } @$tests;
+    print "* slices too long for one state, the same in both tables\n";
 }
 
 sub print_states {
@@ -139,7 +148,7 @@ sub print_states {
     for my $state (qw(near far)) {
         my $heading = sprintf '%s: cache-line round trip %s %.2f us', $state, $state eq 'near' ? 'under' : 'from',
             $option->{'near-limit'};
-        my @trips = map { @$_{qw(before after)} } grep { $_->{state} eq $state } @$samples;
+        my @trips = map { @$_{qw(before after)} } grep { $_->{state} eq $state && !$_->{long} } @$samples;
         if (@trips) {
             print_state("$heading, its median " . figure(median(@trips)), $summary->{$state},
                 tests_in_order(@$samples));
@@ -216,11 +225,11 @@ sub main {
     my @samples = read_samples($option{'near-limit'}) or die "summary: there are no samples\n";
     my $summary = summarize(@samples);
     my %count;
-    $count{ $_->{state} }++ for @samples;
+    $count{ $_->{long} ? 'long' : $_->{state} }++ for @samples;
     my @verdicts = judge_targets($summary);
 
-    printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed\n",
-        $option{pair}, scalar @samples, map { $count{$_} || 0 } qw(near far mixed);
+    printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed, %d long\n",
+        $option{pair}, scalar @samples, map { $count{$_} || 0 } qw(near far mixed long);
     print_states($summary, \@samples, \%option);
     print_targets(@verdicts);
     return unless $option{json};

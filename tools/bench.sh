@@ -15,6 +15,7 @@ set -euo pipefail
 # shellcheck source=bench/pairs.sh
 . "$root/bench/pairs.sh"
 
+long_slice=250 # ms
 near_limit=0.15 # us: near is 0.05 to 0.11, far 0.2 to 0.5
 
 # test:bytes:option; the last two never leave the kernel: datagrams, and a stream whose other end is without our DLL.
@@ -74,13 +75,16 @@ find_our_dll() {
     done
 }
 
-# usage: parts_of TEST      its variants, as the conductor takes them: VARIANT[@PLAYER],...
+# usage: parts_of TEST      its variants, as the conductor takes them: VARIANT[@PLAYER][/MILLISECONDS],...
+# TCP gathers small pieces while it waits for an acknowledgement, for up to 40 ms. So one way its slices are long; they
+# see several states, which hardly matters to a path through the kernel, and their programs are never pinned.
 parts_of() {
     local list=()
     case $1 in
         udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
         *:select) list=(builtin ${ours:+ours} tcp unix) ;;
         *:mixed) list=(builtin ${ours:+ours@mixed}) ;;
+        msgs:* | bw:4096:) list=(builtin@builtin-free/$long_slice ${ours:+ours} tcp@tcp-free/$long_slice unix ring) ;;
         idle:*) list=(builtin ${ours:+ours}) ;;
         *) list=(builtin ${ours:+ours} tcp unix ring) ;;
     esac
@@ -97,6 +101,9 @@ start_players() {
     start_player tcp tcp tcp
     start_player tcp-udp tcp tcp --udp
     start_player unix unix unix
+    pin_ends=
+    start_player builtin-free "$server_bits-builtin" "$client_bits-builtin"
+    start_player tcp-free tcp tcp
 }
 
 conduct() {
