@@ -79,12 +79,12 @@ find_our_dll() {
 # TCP gathers small pieces while it waits for an acknowledgement, for up to 40 ms. So one way its slices are long; they
 # see several states, which hardly matters to a path through the kernel, and their programs are never pinned.
 parts_of() {
-    local list=()
+    local list=() long=/$long_slice
     case $1 in
         udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
         *:select) list=(builtin ${ours:+ours} tcp unix) ;;
         *:mixed) list=(builtin ${ours:+ours@mixed}) ;;
-        msgs:* | bw:4096:) list=(builtin@builtin-free/$long_slice ${ours:+ours} tcp@tcp-free/$long_slice unix ring) ;;
+        msgs:* | bw:4096:) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring) ;;
         idle:*) list=(builtin ${ours:+ours}) ;;
         *) list=(builtin ${ours:+ours} tcp unix ring) ;;
     esac
