@@ -26,8 +26,7 @@ static void set_linger(sock_t *sock, const char *value, int length)
 {
     uint16_t linger[2] = {0};
     memcpy(linger, value, length < 4 ? (size_t)length : 4);
-    sock->linger_on = linger[0] != 0;
-    sock->linger_seconds = linger[1];
+    sock_set_linger(sock, linger[0] != 0, linger[1]);
 }
 
 /* Settings that the user-level path has to know; the system has accepted them. */

@@ -70,7 +70,7 @@ int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)
     if (sock && result == 0)
         sock_connected(sock);
     else if (sock && (error == WSAEWOULDBLOCK || error == WSAEISCONN))
-        store_release(&sock->connecting, 1);
+        store_release(&sock->connecting, SOCK_CONNECTING);
     SetLastError(error);
     return result;
 }
@@ -95,6 +95,9 @@ int WINAPI api_getsockname(SOCKET s, struct sockaddr *name, int *length)
 
 int WINAPI api_getpeername(SOCKET s, struct sockaddr *name, int *length)
 {
+    sock_t *sock = fdtab_get(s);
+    if (sock && sock_is_over(sock))
+        return wsaerr_fail(-WSAENOTCONN);
     return real_getpeername(s, name, length);
 }
 

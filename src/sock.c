@@ -89,6 +89,12 @@ sock_t *sock_accepted(uintptr_t handle, const sock_t *listener)
     return sock;
 }
 
+void sock_set_linger(sock_t *sock, bool on, uint16_t seconds)
+{
+    sock->linger_on = on;
+    sock->linger_seconds = seconds;
+}
+
 void sock_close(uintptr_t handle)
 {
     sock_t *sock = fdtab_remove(handle);
@@ -108,11 +114,23 @@ static const char *obstacle(const sock_t *sock, const endpoint_t *self, const en
     return init_transport();
 }
 
+/* An accepted socket that the program made itself has the listener's linger, at once on Wine, on Windows when it is
+ * told to take the listener's settings. */
+static void learn_linger(sock_t *sock)
+{
+    struct linger linger = {0, 0};
+    int size = sizeof linger;
+    if (real_getsockopt(sock->handle, SOL_SOCKET, SO_LINGER, (char *)&linger, &size) == 0)
+        sock_set_linger(sock, linger.l_onoff, linger.l_linger);
+}
+
 void sock_connected(sock_t *sock)
 {
     endpoint_t self, peer;
     if (sock_mode(sock) != SOCK_FRESH || !kernel_names(sock->handle, &self, &peer))
         return;
+    if (load_relaxed(&sock->connecting) == SOCK_ACCEPTING)
+        learn_linger(sock);
     const char *why = obstacle(sock, &self, &peer);
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_FRESH) {
@@ -297,6 +315,44 @@ static int receive_urgent(sock_t *sock, const transfer_t *transfer)
     return moved < 0 ? wsaerr_from_stream(moved) : moved;
 }
 
+int sock_begin_turn(sock_t *sock, uintptr_t handle)
+{
+    look_around(sock);
+    for (;;) {
+        int result = sock_mode(sock) == SOCK_USER ? stream_begin_turn(&sock->stream, handle) : STREAM_BY_KERNEL;
+        if (result != STREAM_BY_KERNEL)
+            return result ? wsaerr_from_stream(result) : SOCK_TURN_OURS;
+        if (stream_enter_kernel(&sock->stream, &sock->stream.tx, handle))
+            return SOCK_TURN_KERNEL;
+        if (!is_still(sock, handle))
+            return -WSAENOTSOCK;
+    }
+}
+
+int sock_send_in_turn(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+{
+    transfer_t transfer = {.socket = handle,
+                           .bytes = (void *)bytes,
+                           .count = (uint32_t)count,
+                           .blocking = true,
+                           .in_turn = true,
+                           .deadline = STREAM_NEVER};
+    return rest(sock, &transfer, true, piece(sock, &transfer, true));
+}
+
+void sock_end_turn(sock_t *sock)
+{
+    stream_end_turn(&sock->stream);
+}
+
+void sock_end_kernel_turn(sock_t *sock, int64_t moved)
+{
+    bool counted = moved >= 0 && moved <= INT32_MAX;
+    if (!counted)
+        stream_forbid_sending(&sock->stream);
+    stream_leave_kernel(&sock->stream, &sock->stream.tx, counted ? (int)moved : 0);
+}
+
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
 {
     transfer_t transfer = {.socket = handle,
@@ -343,6 +399,11 @@ int sock_at_mark(sock_t *sock, uintptr_t handle)
     look_around(sock);
     int result = sock_mode(sock) == SOCK_USER ? stream_at_mark(&sock->stream, handle) : STREAM_BY_KERNEL;
     return result == STREAM_BY_KERNEL ? -WSAEOPNOTSUPP : result == 1;
+}
+
+bool sock_is_over(sock_t *sock)
+{
+    return sock_mode(sock) == SOCK_USER && stream_is_over(&sock->stream);
 }
 
 int sock_shutdown(sock_t *sock, uintptr_t handle, int how)

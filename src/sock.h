@@ -17,6 +17,9 @@ typedef enum sock_mode {
     SOCK_USER
 } sock_mode_t;
 
+/* What may have connected a fresh socket by now. */
+typedef enum sock_connecting { SOCK_IDLE, SOCK_CONNECTING, SOCK_ACCEPTING /* by AcceptEx */ } sock_connecting_t;
+
 struct kpoll_op;
 
 typedef struct sock {
@@ -27,7 +30,7 @@ typedef struct sock {
     meeting_t meeting;
     word_t nonblocking;        /* as the program set it */
     word_t kernel_nonblocking; /* as the kernel socket is */
-    word_t connecting;         /* a non-blocking connect was begun */
+    word_t connecting;         /* sock_connecting_t */
     word_t listening;          /* it carries no bytes, so others may have its handle */
     uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
     uint16_t linger_on, linger_seconds;
@@ -41,6 +44,8 @@ void sock_reset(sock_t *sock, uintptr_t handle);
 sock_t *sock_open(uintptr_t handle, bool may_stream);
 /* A connection from `listener` (NULL: unknown), which passes its settings on. */
 sock_t *sock_accepted(uintptr_t handle, const sock_t *listener);
+/* As SO_LINGER says. */
+void sock_set_linger(sock_t *sock, bool on, uint16_t seconds);
 /* The socket is connected now, or may be: look, and begin the meeting. */
 void sock_connected(sock_t *sock);
 /* Forget the socket before the system closes it; publishes the end of its stream. */
@@ -57,6 +62,17 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
 /* The same as ReadFile and WriteFile have it: they wait for ever, whatever the program has set. */
 int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count);
 int sock_write(sock_t *sock, uintptr_t handle, const void *bytes, int count);
+/* Several sends of one thread that no other thread's bytes come between; blocking, whatever the socket's mode.  Begin
+ * gives SOCK_TURN_OURS: use sock_send_in_turn(), whose result is `count` or the error, then sock_end_turn(); or
+ * SOCK_TURN_KERNEL: use one call of the system, then tell sock_end_kernel_turn() how many bytes it moved, negative: not
+ * known; or an error. */
+enum sock_turn { SOCK_TURN_OURS, SOCK_TURN_KERNEL };
+int sock_begin_turn(sock_t *sock, uintptr_t handle);
+int sock_send_in_turn(sock_t *sock, uintptr_t handle, const void *bytes, int count);
+void sock_end_turn(sock_t *sock);
+void sock_end_kernel_turn(sock_t *sock, int64_t moved);
+/* True if the connection has come to its end in both directions at user level, of which the kernel knows nothing. */
+bool sock_is_over(sock_t *sock);
 /* Bytes waiting, or -WSAEOPNOTSUPP if the kernel knows. */
 int sock_pending(sock_t *sock, uintptr_t handle);
 /* 1 if the next byte is an urgent one that is not in line, else 0; or -WSAEOPNOTSUPP if the kernel knows. */

@@ -329,6 +329,17 @@ static void close_sending(stream_t *stream, bool hard)
     tx->shut = true;
 }
 
+bool stream_is_over(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    uint32_t peer = stream->rx.flow ? load_acquire(&stream->rx.flow->state) : 0;
+    bool reset = (peer & FLOW_RESET) || tx->swallowed || load_relaxed(&stream->broken);
+    bool over = reset || (tx->shut && (peer & (FLOW_FIN | FLOW_CLOSED)));
+    lock_release(&tx->lock);
+    return over;
+}
+
 /* A close that throws away bytes of a ring is a reset; those of the kernel connection are the kernel's business. */
 static bool has_unread(const half_t *rx)
 {

@@ -130,11 +130,16 @@ typedef struct transfer {
     bool blocking;
     bool peek;         /* receive only: leave the bytes */
     bool urgent;       /* send only: the last byte is */
+    bool in_turn;      /* send only: between stream_begin_turn() and stream_end_turn() */
     uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
 } transfer_t;
 
 /* Send; fewer bytes than asked for are accepted only if !blocking, or if the stream fails later. */
 int stream_send(stream_t *stream, const transfer_t *transfer);
+/* Around several sends of one thread (with transfer_t.in_turn) that no other thread's bytes may come between.  Begin
+ * waits for sends under way, without a limit.  0, or STREAM_*: there is no turn to end. */
+int stream_begin_turn(stream_t *stream, uintptr_t socket);
+void stream_end_turn(stream_t *stream);
 /* Receive what is there, up to `count`; 0: end of stream. */
 int stream_receive(stream_t *stream, const transfer_t *transfer);
 /* Take the urgent byte that waits (STREAM_AGAIN: none).  It is lost, with STREAM_NO_SPACE, if the transfer has no room. */
@@ -147,6 +152,8 @@ int stream_pending(stream_t *stream, uintptr_t socket);
 int stream_at_mark(stream_t *stream, uintptr_t socket);
 void stream_shut_sending(stream_t *stream, uintptr_t socket);
 void stream_shut_receiving(stream_t *stream, uintptr_t socket);
+/* True if both sides have ended what they send, or the connection was reset. */
+bool stream_is_over(stream_t *stream);
 /* Publish the end and let go of everything once no thread is inside.  `hard`: as a reset. */
 void stream_close(stream_t *stream, bool hard);
 

@@ -328,11 +328,20 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
     return moved ? moved : wait_for_kernel(stream, transfer);
 }
 
+/* An empty send only tells of the state: not of the peer's close, unless a send has met that already. */
+static int send_nothing(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    int stop = check_sender(stream, transfer);
+    bool reset = tx->swallowed || (tx->flow && (load_acquire(&stream->rx.flow->state) & FLOW_RESET));
+    return stop == 0 && reset ? STREAM_RESET : stop;
+}
+
 /* Called with the lock held; one thread at a time is inside, so that no two blocking sends mix their bytes. */
 static int send_in_turn(stream_t *stream, const transfer_t *transfer)
 {
     uint32_t done = 0;
-    int step = transfer->count ? 0 : check_sender(stream, transfer);
+    int step = transfer->count ? 0 : send_nothing(stream, transfer);
     while (done < transfer->count) {
         step = send_step(stream, transfer, done);
         if (step < 0)
@@ -346,6 +355,25 @@ static int send_in_turn(stream_t *stream, const transfer_t *transfer)
     return (int)done;
 }
 
+/* Called with the lock held; 0: no other thread sends until end_turn(). */
+static int take_turn(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    int result = 0;
+    while (tx->busy && result == 0)
+        result = wait_for_turn(stream, transfer);
+    if (result == 0)
+        tx->busy = true;
+    return result;
+}
+
+static void end_turn(half_t *tx)
+{
+    tx->busy = false;
+    if (tx->sleepers)
+        stream__wake_local(tx);
+}
+
 static int send_slowly(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
@@ -355,18 +383,47 @@ static int send_slowly(stream_t *stream, const transfer_t *transfer)
         return result;
     }
     stream__hold(stream);
-    while (tx->busy && result == 0)
-        result = wait_for_turn(stream, transfer);
+    if (!transfer->in_turn)
+        result = take_turn(stream, transfer);
     if (result == 0) {
-        tx->busy = true;
         result = send_in_turn(stream, transfer);
-        tx->busy = false;
-        if (tx->sleepers)
-            stream__wake_local(tx);
+        if (!transfer->in_turn)
+            end_turn(tx);
     }
     lock_release(&tx->lock);
     stream__let_go(stream);
     return result;
+}
+
+int stream_begin_turn(stream_t *stream, uintptr_t socket)
+{
+    half_t *tx = &stream->tx;
+    const transfer_t turn = {.socket = socket, .blocking = true, .deadline = STREAM_NEVER};
+    lock_take(&tx->lock);
+    int result = stream__gone(stream, socket);
+    if (result) {
+        lock_release(&tx->lock);
+        return result;
+    }
+    stream__hold(stream);
+    result = take_turn(stream, &turn);
+    if (result == 0) {
+        result = check_sender(stream, &turn);
+        if (result)
+            end_turn(tx);
+    }
+    lock_release(&tx->lock);
+    if (result)
+        stream__let_go(stream);
+    return result;
+}
+
+void stream_end_turn(stream_t *stream)
+{
+    lock_take(&stream->tx.lock);
+    end_turn(&stream->tx);
+    lock_release(&stream->tx.lock);
+    stream__let_go(stream);
 }
 
 /* In a ring, with room, and nothing else going on. */

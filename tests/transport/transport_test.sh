@@ -31,6 +31,14 @@ pair() {
     cat "$scratch"/log.* >"$scratch/log" 2>/dev/null || true
 }
 
+# Runs the API tests whose names match: program, pattern.
+api_tests() {
+    rm -f "$scratch"/log*
+    cp "$build/$1" "$scratch/bin/"
+    API_ONLY=$2 EXPECT_DLL=ours launch "$1" </dev/null >"$scratch/api" 2>&1 || complain "$1 $2 failed: $(cat "$scratch/api")"
+    cat "$scratch"/log.* >"$scratch/log" 2>/dev/null || true
+}
+
 complain() {
     failures=$((failures + 1))
     echo "not ok - $case: $*"
@@ -106,6 +114,26 @@ done_with
 start "no spinning at all"
 pair VMMC_SPIN=0 VMMC_SPIN=0
 expect_count 2 ': user-level'
+done_with
+
+start "TransmitFile leaves its stream at user level"
+api_tests api_files.exe 'transmit_sends*'
+expect_count 4 ': user-level'
+refuse 'back to the kernel'
+api_tests api_files.exe 'transmit_overlapped*'
+expect 'back to the kernel because of overlapped TransmitFile'
+done_with
+
+start "AcceptEx without data gives a user-level stream"
+api_tests api_files.exe 'acceptex_of_another_process'
+expect_count 2 ': user-level'
+refuse 'back to the kernel'
+api_tests api_files.exe 'acceptex_that_takes*'
+expect 'stays on the kernel: AcceptEx that takes the first bytes itself'
+refuse ': user-level'
+api_tests api_files.exe 'acceptex_by_completion_port'
+expect_count 6 ': user-level'
+expect_count 3 'back to the kernel because of (over.*)?ReadFile'
 done_with
 
 start "a program that imports ws2_32's data calls too has user-level streams"
