@@ -91,15 +91,23 @@ static LONG WINAPI legacy_write(HFILE file, const void *bytes, LONG count)
 
 /* ---- overlapped use to come ---- */
 
+/* A listener carries no bytes: what it accepts may still be user-level. */
+static void expect_overlapped(HANDLE file, const char *why)
+{
+    sock_t *sock = fdtab_get((uintptr_t)file);
+    if (sock && !load_relaxed(&sock->listening))
+        sock_demote(sock, why);
+}
+
 static HANDLE WINAPI port_create(HANDLE file, HANDLE port, ULONG_PTR key, DWORD threads)
 {
-    sock_demote_handle((uintptr_t)file, "CreateIoCompletionPort");
+    expect_overlapped(file, "CreateIoCompletionPort");
     return CreateIoCompletionPort(file, port, key, threads);
 }
 
 static BOOL WINAPI callback_bind(HANDLE file, LPOVERLAPPED_COMPLETION_ROUTINE routine, ULONG flags)
 {
-    sock_demote_handle((uintptr_t)file, "BindIoCompletionCallback");
+    expect_overlapped(file, "BindIoCompletionCallback");
     return BindIoCompletionCallback(file, routine, flags);
 }
 
@@ -107,7 +115,7 @@ static void *(WINAPI *system_CreateThreadpoolIo)(HANDLE, void *, void *, void *)
 
 static void *WINAPI pool_create(HANDLE file, void *routine, void *context, void *environment)
 {
-    sock_demote_handle((uintptr_t)file, "CreateThreadpoolIo");
+    expect_overlapped(file, "CreateThreadpoolIo");
     return system_CreateThreadpoolIo(file, routine, context, environment);
 }
 
