@@ -1,14 +1,32 @@
-/* api_async: calls that the user-level path does not honour yet: the socket goes, or stays, with the kernel. */
+/* api_async: WSAAsyncSelect. */
 #include "api.h"
+#include "async.h"
+#include "init.h"
 
-int WINAPI api_WSAAsyncSelect(SOCKET s, HWND window, u_int message, __LONG32 events)
+/* Sockets that are the kernel's alone, as those of other protocols, are the system's business. */
+static bool is_ours(const sock_t *sock)
+{
+    if (!sock)
+        return false;
+    return sock->async || (sock_mode(sock) != SOCK_KERNEL && init_transport() == NULL);
+}
+
+static int select_by_system(SOCKET s, HWND window, u_int message, __LONG32 events)
 {
     sock_demote_handle(s, "WSAAsyncSelect");
     int result = real_WSAAsyncSelect(s, window, message, events);
     sock_t *sock = fdtab_get(s);
-    if (sock && result == 0) { /* which makes the socket non-blocking, and keeps its accepted sockets with the kernel */
+    if (sock && result == 0) { /* which makes the socket non-blocking */
         store_release(&sock->nonblocking, 1);
         store_release(&sock->kernel_nonblocking, 1);
     }
     return result;
+}
+
+int WINAPI api_WSAAsyncSelect(SOCKET s, HWND window, u_int message, __LONG32 events)
+{
+    sock_t *sock = fdtab_get(s);
+    if (!is_ours(sock) || !async_select(sock, window, message, (uint32_t)events))
+        return select_by_system(s, window, message, events);
+    return api_result(sock_set_nonblocking(sock, true));
 }

@@ -1,5 +1,8 @@
 /* api_io: send, recv and their kin. */
 #include "api.h"
+#include "async.h"
+
+#include <forward.h>
 
 #define MSG_WAITALL_2 0x8 /* WinSock 2's; Wine's builtin honours it here too.  Other flags it ignores. */
 
@@ -15,22 +18,50 @@ static bool may_move_bytes(SOCKET s)
     return sock && sock_may_move_bytes(sock);
 }
 
+/* The documents say that each kind of receive enables both; Wine's builtin does it one by one. */
+static uint32_t events_enabled(int flags)
+{
+    if (!forward_on_wine())
+        return FD_READ | FD_OOB;
+    return flags & MSG_OOB ? FD_OOB : FD_READ;
+}
+
+static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
+{
+    int result = real_send(s, bytes, count, flags);
+    if (result < 0 && GetLastError() == WSAEWOULDBLOCK)
+        async_enable(sock, FD_WRITE);
+    return result;
+}
+
+static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
+{
+    int result = real_recv(s, bytes, count, flags);
+    async_enable(sock, events_enabled(flags));
+    return result;
+}
+
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 {
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
-        return real_send(s, bytes, count, flags);
-    return api_result(sock_send(sock, s, bytes, count, flags & MSG_OOB ? SOCK_URGENT : 0));
+        return send_by_system(sock, s, bytes, count, flags);
+    int result = sock_send(sock, s, bytes, count, flags & MSG_OOB ? SOCK_URGENT : 0);
+    if (__builtin_expect(result == -WSAEWOULDBLOCK, 0))
+        async_enable(sock, FD_WRITE);
+    return api_result(result);
 }
 
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 {
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
-        return real_recv(s, bytes, count, flags);
+        return receive_by_system(sock, s, bytes, count, flags);
     unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0) |
                       (flags & MSG_OOB ? SOCK_URGENT : 0);
-    return api_result(sock_receive(sock, s, bytes, count, wishes));
+    int result = api_result(sock_receive(sock, s, bytes, count, wishes));
+    async_enable(sock, events_enabled(flags));
+    return result;
 }
 
 /* On a connected stream the address is ignored. */

@@ -60,6 +60,8 @@ int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
     sock_t *sock = fdtab_get(s);
     if (!sock || !argument)
         return real_ioctlsocket(s, command, argument);
+    if ((u_long)command == (u_long)FIONBIO && !*argument && load_relaxed(&sock->async_events))
+        return api_result(-WSAEINVAL);
     if ((u_long)command == (u_long)FIONBIO)
         return api_result(sock_set_nonblocking(sock, *argument != 0));
     if ((u_long)command == (u_long)FIONREAD) {

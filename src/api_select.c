@@ -116,7 +116,8 @@ static int ask_stream(const member_t *member)
         return stream_readable(&sock->stream, member->s);
     if (member->kind == WRITES)
         return stream_writable(&sock->stream, member->s);
-    return stream_has_urgent(&sock->stream, member->s);
+    int urgent = stream_has_urgent(&sock->stream, member->s);
+    return urgent == STREAM_INLINE ? 0 : urgent;
 }
 
 static unsigned ask_streams(selection_t *all)

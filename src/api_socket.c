@@ -1,5 +1,6 @@
 /* api_socket: the life of a socket: made, named, connected, shut down, closed. */
 #include "api.h"
+#include "async.h"
 #include "init.h"
 #include "redirect.h"
 
@@ -71,6 +72,8 @@ int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)
         sock_connected(sock);
     else if (sock && (error == WSAEWOULDBLOCK || error == WSAEISCONN))
         store_release(&sock->connecting, SOCK_CONNECTING);
+    if (sock && error == WSAEWOULDBLOCK)
+        async_connecting(sock);
     SetLastError(error);
     return result;
 }
@@ -79,10 +82,16 @@ SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
 {
     SOCKET accepted = real_accept(s, name, length);
     DWORD error = GetLastError();
+    sock_t *listener = fdtab_get(s);
     if (accepted != INVALID_SOCKET) {
-        sock_t *sock = sock_accepted(accepted, fdtab_get(s));
+        sock_t *sock = sock_accepted(accepted, listener);
         if (sock)
             sock_connected(sock);
+        async_enable(listener, FD_ACCEPT);
+        if (sock && listener)
+            async_inherit(sock, listener);
+    } else {
+        async_enable(listener, FD_ACCEPT);
     }
     SetLastError(error);
     return accepted;

@@ -79,11 +79,43 @@ int kernel_wait_until(uintptr_t socket, bool writable, uint64_t deadline)
     return ready ? 0 : -WSAETIMEDOUT;
 }
 
+unsigned kernel_ready(uintptr_t socket, unsigned wanted)
+{
+    fd_set sets[3], *asked[3];
+    struct timeval none = {0, 0};
+    for (int i = 0; i < 3; i++) {
+        sets[i] = (fd_set){.fd_count = 1, .fd_array = {socket}};
+        asked[i] = wanted & 1u << i ? &sets[i] : NULL;
+    }
+    if (!wanted || real_select(1, asked[0], asked[1], asked[2], &none) <= 0)
+        return 0;
+    unsigned ready = 0;
+    for (int i = 0; i < 3; i++)
+        ready |= asked[i] && asked[i]->fd_count ? 1u << i : 0;
+    return ready;
+}
+
+input_t kernel_input(uintptr_t socket)
+{
+    u_long waiting = 0;
+    char byte;
+    if (real_ioctlsocket(socket, (long)FIONREAD, &waiting) == 0 && waiting)
+        return INPUT_BYTES;
+    int peeked = real_recv(socket, &byte, 1, MSG_PEEK);
+    if (peeked >= 0)
+        return peeked ? INPUT_BYTES : INPUT_END;
+    return GetLastError() == WSAEWOULDBLOCK ? INPUT_NONE : INPUT_FAILED;
+}
+
+int kernel_error(uintptr_t socket)
+{
+    int error = 0, size = sizeof error;
+    return real_getsockopt(socket, SOL_SOCKET, SO_ERROR, (char *)&error, &size) == 0 ? error : WSAENETDOWN;
+}
+
 bool kernel_has_urgent(uintptr_t socket)
 {
-    fd_set set = {.fd_count = 1, .fd_array = {socket}};
-    struct timeval none = {0, 0};
-    return real_select(1, NULL, NULL, &set, &none) == 1;
+    return kernel_ready(socket, KERNEL_EXCEPTS) != 0;
 }
 
 bool kernel_at_mark(uintptr_t socket)

@@ -14,6 +14,13 @@ bool kernel_still_connected(uintptr_t socket, const endpoint_t *self, const endp
 bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);
 /* 0 or a negative WSA code. */
 int kernel_set_nonblocking(uintptr_t socket, bool on);
+/* Which of these are true now, of KERNEL_READS, _WRITES and _EXCEPTS. */
+enum kernel_readiness { KERNEL_READS = 1, KERNEL_WRITES = 2, KERNEL_EXCEPTS = 4 };
+unsigned kernel_ready(uintptr_t socket, unsigned wanted);
+/* What a receive would find on a readable socket. */
+input_t kernel_input(uintptr_t socket);
+/* The error that a failed connect left; 0: none. */
+int kernel_error(uintptr_t socket);
 /* True if an urgent byte waits, or is next, that is not in line. */
 bool kernel_has_urgent(uintptr_t socket);
 bool kernel_at_mark(uintptr_t socket);

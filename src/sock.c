@@ -1,6 +1,7 @@
 /* sock: see sock.h. */
 #include "sock.h"
 
+#include "async.h"
 #include "fdtab.h"
 #include "init.h"
 #include "kernel.h"
@@ -27,6 +28,8 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->linger_on = sock->linger_seconds = 0;
     memset(sock->kpoll, 0, sizeof sock->kpoll);
+    store_relaxed(&sock->async_events, 0);
+    sock->async = NULL;
     store_release(&sock->mode, SOCK_KERNEL);
     lock_release(&sock->lock);
 }
@@ -39,7 +42,7 @@ static void attach(sock_t *sock)
     kernel_set_nonblocking(sock->handle, true);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->mode, SOCK_USER);
-    watcher_look_at_links();
+    watcher_look();
     log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
              meeting->peer.port, (unsigned long)vmmc_link_peer(meeting->link)->pid);
 }
@@ -52,6 +55,7 @@ static void stay_on_kernel(sock_t *sock, const char *why)
 
 static void retire(sock_t *sock)
 {
+    async_forget(sock);
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
         attach(sock);

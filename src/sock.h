@@ -21,6 +21,7 @@ typedef enum sock_mode {
 typedef enum sock_connecting { SOCK_IDLE, SOCK_CONNECTING, SOCK_ACCEPTING /* by AcceptEx */ } sock_connecting_t;
 
 struct kpoll_op;
+struct async;
 
 typedef struct sock {
     stream_t stream; /* first: its locks survive reuse, see stream_init() */
@@ -35,6 +36,8 @@ typedef struct sock {
     uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
     uint16_t linger_on, linger_seconds;
     struct kpoll_op *kpoll[3];
+    word_t async_events;   /* what WSAAsyncSelect has selected; 0: nothing */
+    struct async *async;   /* async.h */
     struct sock *next_retired;
 } sock_t;
 

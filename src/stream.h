@@ -162,8 +162,11 @@ void stream_close(stream_t *stream, bool hard);
 /* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error. */
 int stream_readable(stream_t *stream, uintptr_t socket);
 int stream_writable(stream_t *stream, uintptr_t socket);
-/* An urgent byte waits that is not in line. */
+/* 1 if an urgent byte waits, STREAM_INLINE if it waits in line; otherwise 0 or STREAM_BY_KERNEL. */
 int stream_has_urgent(stream_t *stream, uintptr_t socket);
+/* What a receive would find, whether or not this side has been shut: bytes, the end, a failure, or nothing yet. */
+typedef enum input { INPUT_NONE, INPUT_BYTES, INPUT_END, INPUT_FAILED, INPUT_BY_KERNEL } input_t;
+input_t stream_input(stream_t *stream, uintptr_t socket);
 /* Register the calling thread's waiter so that a change of that direction wakes it, and take it back.  In between the
  * stream cannot be torn down.  False: it is closed already, or another socket's. */
 bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sleeper, const waiter_t *waiter);

@@ -275,15 +275,43 @@ int stream_pending(stream_t *stream, uintptr_t socket)
     return (int)result;
 }
 
-int stream_readable(stream_t *stream, uintptr_t socket)
+/* rx->lock held. */
+static input_t look_at_input(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
     transfer_t nothing = {.socket = socket};
-    verdict_t verdict;
-    lock_take(&rx->lock);
-    int result = receive_step(stream, &nothing, false, &verdict);
-    lock_release(&rx->lock);
-    return result == STREAM_BY_KERNEL ? result : verdict == STEP_DONE;
+    sight_t sight;
+    int stop = stream__check_question(stream, socket);
+    if (stop)
+        return stop == STREAM_BY_KERNEL ? INPUT_BY_KERNEL : INPUT_FAILED;
+    if (rx->leftover)
+        return INPUT_BYTES;
+    if (rx->busy)
+        return INPUT_NONE;
+    bool dead = sender_process_died(stream);
+    int64_t count = takeable(stream, &nothing, &sight, false);
+    if (count)
+        return count > 0 ? INPUT_BYTES : count == STREAM_AGAIN ? INPUT_NONE : INPUT_FAILED;
+    int end = check_end(stream, &sight, dead);
+    if (end == STREAM_BY_KERNEL)
+        return INPUT_BY_KERNEL;
+    return end == 1 ? INPUT_NONE : end == 0 ? INPUT_END : INPUT_FAILED;
+}
+
+input_t stream_input(stream_t *stream, uintptr_t socket)
+{
+    lock_take(&stream->rx.lock);
+    input_t input = look_at_input(stream, socket);
+    lock_release(&stream->rx.lock);
+    return input;
+}
+
+int stream_readable(stream_t *stream, uintptr_t socket)
+{
+    lock_take(&stream->rx.lock);
+    input_t input = stream->rx.shut ? INPUT_FAILED : look_at_input(stream, socket);
+    lock_release(&stream->rx.lock);
+    return input == INPUT_BY_KERNEL ? STREAM_BY_KERNEL : input != INPUT_NONE;
 }
 
 void stream_shut_receiving(stream_t *stream, uintptr_t socket)

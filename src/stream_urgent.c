@@ -152,7 +152,7 @@ int stream_has_urgent(stream_t *stream, uintptr_t socket)
     lock_take(&stream->rx.lock);
     int result = look_around(stream, socket);
     if (result != STREAM_BY_KERNEL)
-        result = stream->rx.urgent.state == URGENT_WAITING && !stream->rx.urgent.in_line;
+        result = stream->rx.urgent.state != URGENT_WAITING ? 0 : stream->rx.urgent.in_line ? STREAM_INLINE : 1;
     lock_release(&stream->rx.lock);
     return result;
 }

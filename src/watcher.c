@@ -1,6 +1,7 @@
 /* watcher: see watcher.h. */
 #include "watcher.h"
 
+#include "async.h"
 #include "fdtab.h"
 #include "kpoll.h"
 #include "log.h"
@@ -69,6 +70,7 @@ static bool round_of_errands(void)
     wait_rearm_event(watcher.doorbell);
     fdtab_each(serve, &unfinished);
     kpoll_collect();
+    unfinished |= async_serve(watcher.doorbell);
     return unfinished;
 }
 
@@ -98,7 +100,7 @@ bool watcher_start(void)
     return true;
 }
 
-void watcher_look_at_links(void)
+void watcher_look(void)
 {
     SetEvent(watcher.errand);
 }

@@ -1,0 +1,33 @@
+/* async: WSAAsyncSelect for TCP sockets, whatever carries them: window messages, posted by us.
+ *
+ * Each event is posted once and then not again before the call that enables it (recv for FD_READ and FD_OOB, accept for
+ * FD_ACCEPT, a send that would have blocked for FD_WRITE).  That call looks itself whether to post; for what comes later
+ * the watcher is the waiter of the stream, or of a poll of the kernel socket.
+ * Threads any.  One lock for all; it is taken before sock->lock and those of streams.
+ * The thread's last error is kept. */
+#ifndef VMMC_ASYNC_H
+#define VMMC_ASYNC_H
+
+#include "sock.h"
+
+#include <winsock.h>
+
+/* Select `events` (FD_*, 0: none) for the socket, in place of what was selected before.  False: it cannot be done here. */
+bool async_select(sock_t *sock, HWND window, unsigned message, uint32_t events);
+/* A connection from `listener` gets its selection; call it when the connection is in use (sock_connected()). */
+void async_inherit(sock_t *sock, const sock_t *listener);
+/* A connect was begun: its outcome is an event. */
+void async_connecting(sock_t *sock);
+/* The program has made the call that enables these events again. */
+void async_enable_selected(sock_t *sock, uint32_t events);
+static inline void async_enable(sock_t *sock, uint32_t events)
+{
+    if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
+        async_enable_selected(sock, events);
+}
+/* The socket is being closed: nothing more is posted for it. */
+void async_forget(sock_t *sock);
+/* The watcher's part: post what has become true, arm for the rest.  True: call again soon. */
+bool async_serve(const waiter_t *watcher);
+
+#endif
