@@ -3,6 +3,7 @@
  * What WinSock 1.1 has too is served as there.  The rest takes the stream back to the kernel first.  Sockets that were
  * not made through this DLL are the system's alone, and so are those they accept. */
 #include "api.h"
+#include "async.h"
 #include "redirect.h"
 
 /* winsock2.h and winsock.h exclude each other. */
@@ -184,6 +185,7 @@ static int WINAPI ws2_WSAEventSelect(SOCKET s, HANDLE event, long events)
     sock_t *sock = hand_over(s, "WSAEventSelect");
     int result = system_WSAEventSelect(s, event, events);
     if (result == 0 && sock) {
+        async_forget(sock); /* either takes the place of the other */
         store_release(&sock->nonblocking, 1);
         store_release(&sock->kernel_nonblocking, 1);
     }
