@@ -186,16 +186,12 @@ static bool may_retry(const transfer_t *transfer, unsigned *retries)
     return transfer->deadline == STREAM_NEVER || os_now_us() < transfer->deadline;
 }
 
-/* The outlook is taken before the step that finds nothing, so that nothing can slip in between. */
-static int receive_slowly(stream_t *stream, const transfer_t *transfer)
+/* Called and returns with the lock held, by a thread that holds the stream.  The outlook is taken before the step that
+ * finds nothing, so that nothing can slip in between. */
+static int receive_held(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    int result = stream__gone(stream, transfer->socket);
-    if (result) {
-        lock_release(&rx->lock);
-        return result;
-    }
-    stream__hold(stream);
+    int result;
     unsigned retries = 0;
     for (bool first = true;; first = false) {
         outlook_t outlook;
@@ -215,6 +211,20 @@ static int receive_slowly(stream_t *stream, const transfer_t *transfer)
             break;
         }
     }
+    return result;
+}
+
+/* Called with the lock held, which it releases. */
+static int receive_slowly(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *rx = &stream->rx;
+    int result = stream__gone(stream, transfer->socket);
+    if (result) {
+        lock_release(&rx->lock);
+        return result;
+    }
+    stream__hold(stream);
+    result = receive_held(stream, transfer);
     lock_release(&rx->lock);
     stream__let_go(stream);
     return result;
@@ -249,6 +259,41 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
     stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
     return (int)count;
+}
+
+/* Only the first span is waited for. */
+static int receive_spans(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
+{
+    transfer_t part = *transfer;
+    int done = 0;
+    for (unsigned i = 0; i < count; i++) {
+        part.bytes = spans[i].bytes;
+        part.count = spans[i].count;
+        int moved = receive_held(stream, &part);
+        if (moved < 0)
+            return done ? done : moved;
+        done += moved;
+        if (moved < (int)part.count)
+            break;
+        part.blocking = false;
+    }
+    return done;
+}
+
+int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
+{
+    half_t *rx = &stream->rx;
+    lock_take(&rx->lock);
+    int result = stream__gone(stream, transfer->socket);
+    if (result) {
+        lock_release(&rx->lock);
+        return result;
+    }
+    stream__hold(stream);
+    result = receive_spans(stream, transfer, spans, count);
+    lock_release(&rx->lock);
+    stream__let_go(stream);
+    return result;
 }
 
 /* ---- questions ---- */

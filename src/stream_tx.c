@@ -395,6 +395,44 @@ static int send_slowly(stream_t *stream, const transfer_t *transfer)
     return result;
 }
 
+static int send_spans(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
+{
+    transfer_t part = *transfer;
+    int done = 0;
+    for (unsigned i = 0; i < count; i++) {
+        part.bytes = spans[i].bytes;
+        part.count = spans[i].count;
+        part.urgent = transfer->urgent && i + 1 == count;
+        int moved = part.count || count == 1 ? send_in_turn(stream, &part) : 0;
+        if (moved < 0)
+            return done && moved != STREAM_TIMEOUT ? done : moved;
+        done += moved;
+        if (moved < (int)part.count)
+            break;
+    }
+    return done;
+}
+
+int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    int result = stream__gone(stream, transfer->socket);
+    if (result) {
+        lock_release(&tx->lock);
+        return result;
+    }
+    stream__hold(stream);
+    result = take_turn(stream, transfer);
+    if (result == 0) {
+        result = send_spans(stream, transfer, spans, count);
+        end_turn(tx);
+    }
+    lock_release(&tx->lock);
+    stream__let_go(stream);
+    return result;
+}
+
 int stream_begin_turn(stream_t *stream, uintptr_t socket)
 {
     half_t *tx = &stream->tx;
