@@ -22,13 +22,6 @@ static uint32_t first_int(const char *value, int length)
     return number;
 }
 
-static void set_linger(sock_t *sock, const char *value, int length)
-{
-    uint16_t linger[2] = {0};
-    memcpy(linger, value, length < 4 ? (size_t)length : 4);
-    sock_set_linger(sock, linger[0] != 0, linger[1]);
-}
-
 /* Settings that the user-level path has to know; the system has accepted them. */
 static void remember(sock_t *sock, int option, const char *value, int length)
 {
@@ -36,10 +29,12 @@ static void remember(sock_t *sock, int option, const char *value, int length)
         sock->receive_timeout_ms = first_int(value, length);
     else if (option == SO_SNDTIMEO)
         sock->send_timeout_ms = first_int(value, length);
-    else if (option == SO_LINGER)
-        set_linger(sock, value, length);
-    else if (option == (int)SO_DONTLINGER)
-        sock->linger_on = first_int(value, length) == 0;
+    else if (option == SO_RCVBUF)
+        sock->receive_buffer = first_int(value, length);
+    else if (option == SO_SNDBUF)
+        sock->send_buffer = first_int(value, length);
+    else if (option == SO_LINGER || option == (int)SO_DONTLINGER)
+        sock_learn_linger(sock);
     else if (option == SO_OOBINLINE)
         stream_set_in_line(&sock->stream, first_int(value, length) != 0);
 }

@@ -12,6 +12,8 @@
 
 #include <wsock32_real.h>
 
+#define SMALLEST_RING 16384u /* however small the program wants its buffer */
+
 /* ---- coming and going ---- */
 
 void sock_reset(sock_t *sock, uintptr_t handle)
@@ -26,6 +28,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     store_relaxed(&sock->connecting, 0);
     store_relaxed(&sock->listening, 0);
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
+    sock->receive_buffer = sock->send_buffer = 0;
     sock->linger_on = sock->linger_seconds = 0;
     memset(sock->kpoll, 0, sizeof sock->kpoll);
     store_relaxed(&sock->async_events, 0);
@@ -34,12 +37,29 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     lock_release(&sock->lock);
 }
 
+/* The ring for a buffer of `bytes`; 0: as usual. */
+static uint32_t ring_for(uint32_t bytes, uint32_t largest)
+{
+    uint32_t size = SMALLEST_RING < largest ? SMALLEST_RING : largest;
+    while (size < bytes && size < largest)
+        size *= 2;
+    return bytes ? size : 0;
+}
+
+/* As SO_RCVBUF and SO_SNDBUF say.  What a sender wants stays below the largest ring, so that it can still ask for more. */
+static void size_rings(sock_t *sock)
+{
+    uint32_t largest = sock->stream.ring_max_bytes;
+    stream_size_rings(&sock->stream, ring_for(sock->receive_buffer, largest), ring_for(sock->send_buffer, largest / 2));
+}
+
 /* MEETING -> STREAM; called with sock->lock held. */
 static void attach(sock_t *sock)
 {
     meeting_t *meeting = &sock->meeting;
     store_release(&sock->kernel_nonblocking, 1); /* first: a call that is failed by the change has to see why */
     kernel_set_nonblocking(sock->handle, true);
+    size_rings(sock);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->mode, SOCK_USER);
     watcher_look();
@@ -88,15 +108,21 @@ sock_t *sock_accepted(uintptr_t handle, const sock_t *listener)
     stream_set_in_line(&sock->stream, listener->stream.rx.urgent.in_line);
     sock->receive_timeout_ms = listener->receive_timeout_ms;
     sock->send_timeout_ms = listener->send_timeout_ms;
+    sock->receive_buffer = listener->receive_buffer;
+    sock->send_buffer = listener->send_buffer;
     sock->linger_on = listener->linger_on;
     sock->linger_seconds = listener->linger_seconds;
     return sock;
 }
 
-void sock_set_linger(sock_t *sock, bool on, uint16_t seconds)
+void sock_learn_linger(sock_t *sock)
 {
-    sock->linger_on = on;
-    sock->linger_seconds = seconds;
+    struct linger linger = {0, 0};
+    int size = sizeof linger;
+    if (real_getsockopt(sock->handle, SOL_SOCKET, SO_LINGER, (char *)&linger, &size) == 0) {
+        sock->linger_on = linger.l_onoff;
+        sock->linger_seconds = linger.l_linger;
+    }
 }
 
 void sock_close(uintptr_t handle)
@@ -118,23 +144,13 @@ static const char *obstacle(const sock_t *sock, const endpoint_t *self, const en
     return init_transport();
 }
 
-/* An accepted socket that the program made itself has the listener's linger, at once on Wine, on Windows when it is
- * told to take the listener's settings. */
-static void learn_linger(sock_t *sock)
-{
-    struct linger linger = {0, 0};
-    int size = sizeof linger;
-    if (real_getsockopt(sock->handle, SOL_SOCKET, SO_LINGER, (char *)&linger, &size) == 0)
-        sock_set_linger(sock, linger.l_onoff, linger.l_linger);
-}
-
 void sock_connected(sock_t *sock)
 {
     endpoint_t self, peer;
     if (sock_mode(sock) != SOCK_FRESH || !kernel_names(sock->handle, &self, &peer))
         return;
     if (load_relaxed(&sock->connecting) == SOCK_ACCEPTING)
-        learn_linger(sock);
+        sock_learn_linger(sock); /* the listener's: at once on Wine, in Windows after SO_UPDATE_ACCEPT_CONTEXT */
     const char *why = obstacle(sock, &self, &peer);
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_FRESH) {

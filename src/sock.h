@@ -34,6 +34,7 @@ typedef struct sock {
     word_t connecting;         /* sock_connecting_t */
     word_t listening;          /* it carries no bytes, so others may have its handle */
     uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
+    uint32_t receive_buffer, send_buffer;         /* bytes; 0: not set by the program */
     uint16_t linger_on, linger_seconds;
     struct kpoll_op *kpoll[3];
     word_t async_events;   /* what WSAAsyncSelect has selected; 0: nothing */
@@ -47,8 +48,8 @@ void sock_reset(sock_t *sock, uintptr_t handle);
 sock_t *sock_open(uintptr_t handle, bool may_stream);
 /* A connection from `listener` (NULL: unknown), which passes its settings on. */
 sock_t *sock_accepted(uintptr_t handle, const sock_t *listener);
-/* As SO_LINGER says. */
-void sock_set_linger(sock_t *sock, bool on, uint16_t seconds);
+/* Ask the system for the linger setting, which more than one option changes, and not only on this socket. */
+void sock_learn_linger(sock_t *sock);
 /* The socket is connected now, or may be: look, and begin the meeting. */
 void sock_connected(sock_t *sock);
 /* Forget the socket before the system closes it; publishes the end of its stream. */

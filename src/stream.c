@@ -39,6 +39,13 @@ static void announce(half_t *tx)
         tx->carrier = CARRIER_FINAL;
 }
 
+void stream_size_rings(stream_t *stream, uint32_t receiving, uint32_t sending)
+{
+    if (receiving)
+        stream->ring_bytes = receiving;
+    stream->tx.next_wanted = sending;
+}
+
 void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory)
 {
     stream_shm_t *shm = memory;
@@ -51,6 +58,7 @@ void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *
     stream->rx.flow = &shm->flow[1 - side];
     stream->rx.seen = stream->rx.position;
     store_release(&stream->rx.flow->head, stream->rx.position);
+    store_relaxed(&stream->tx.flow->wanted, stream->tx.next_wanted);
     if (stream->tx.kernel_calls == 0)
         announce(&stream->tx);
     store_release(&stream->attached, 1);

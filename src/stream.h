@@ -110,6 +110,9 @@ static inline bool stream_is_gone(const stream_t *stream)
  * that come late may still take its locks, so these are never reset. */
 void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socket, uint32_t ring_bytes,
                  uint32_t ring_max_bytes);
+/* Before the attachment, for streams that are to begin with other rings than usual: bytes, powers of two, 0: as usual.
+ * `sending` is a wish that the other side grants if that is more than it would offer.  Rings still grow. */
+void stream_size_rings(stream_t *stream, uint32_t receiving, uint32_t sending);
 /* Give the stream its shared memory: `link` (a reference is taken over) and mailbox.  The kernel connection must be
  * non-blocking from here on. */
 void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory);

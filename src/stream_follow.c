@@ -20,6 +20,7 @@ static int offer_ring(stream_t *stream, uint32_t bytes)
     if (error)
         return error;
     rx->offered = ring;
+    log_debug("receiving: a ring of %lu bytes is offered", (unsigned long)bytes);
     store_release(&rx->flow->offer, ring.handle); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
     full_fence();
     stream__wake_writer(stream);

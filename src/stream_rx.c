@@ -353,9 +353,7 @@ input_t stream_input(stream_t *stream, uintptr_t socket)
 
 int stream_readable(stream_t *stream, uintptr_t socket)
 {
-    lock_take(&stream->rx.lock);
-    input_t input = stream->rx.shut ? INPUT_FAILED : look_at_input(stream, socket);
-    lock_release(&stream->rx.lock);
+    input_t input = stream_input(stream, socket);
     return input == INPUT_BY_KERNEL ? STREAM_BY_KERNEL : input != INPUT_NONE;
 }
 

@@ -136,6 +136,16 @@ expect_count 2 ': user-level'
 expect 'back to the kernel because of CreateIoCompletionPort'
 done_with
 
+start "buffer sizes give rings"
+VMMC_LOG_LEVEL=debug api_tests api_options.exe 'streams_with_small_and_large_buffers'
+expect_count 6 ': user-level'
+expect 'a ring of 16384 bytes is offered'
+expect 'a ring of 262144 bytes is offered'
+expect 'a ring of 524288 bytes is offered'
+expect 'a ring of 1048576 bytes is offered'
+refuse 'a ring of (2048|4096|8192|2097152|4194304) bytes'
+done_with
+
 start "a program that imports ws2_32's data calls too has user-level streams"
 pair "" "" two_stacks.exe
 expect_count 2 ': user-level'
