@@ -1,8 +1,8 @@
 /* regressions: faults that were found once, each by its name. */
 #include "wire.h"
 
-enum { LARGEST = 16384, WAIT_ALL = 8, SEND_TIMEOUT = 0x1005 };
-enum { MAY_ACCEPT = 10 };
+enum { LEG = 100 * 1024, LARGEST = 16384, WAIT_ALL = 8, SEND_TIMEOUT = 0x1005 };
+enum { ACTOR_SENT = 10, PARTNER_SENT, MAY_ACCEPT };
 
 /* ---- waiting for all ---- */
 
@@ -37,6 +37,124 @@ static void waiting_for_all_ends_with_the_stream(void **state)
     CHECK_IS(0, recv(s, buffer, sizeof buffer, WAIT_ALL));
     peer_join(&peer);
     CHECK_IS(0, closesocket(s));
+}
+
+/* ---- modules with calls of their own ---- */
+
+typedef struct calls {
+    int (*send)(SOCKET s, const char *bytes, int count);
+    int (*recv)(SOCKET s, char *bytes, int count);
+} calls_t;
+
+static void send_by(const calls_t *calls, SOCKET s, flow_t *out, size_t length)
+{
+    char piece[1000];
+    for (size_t done = 0; done < length; done += sizeof piece) {
+        flow_fill(out, piece, sizeof piece);
+        CHECK_IS(sizeof piece, calls->send(s, piece, sizeof piece));
+    }
+}
+
+static void recv_by(const calls_t *calls, SOCKET s, flow_t *in, size_t length)
+{
+    char piece[1000];
+    while (length > 0) {
+        int n = calls->recv(s, piece, length < sizeof piece ? (int)length : (int)sizeof piece);
+        CHECK(n > 0);
+        flow_check(in, piece, (size_t)n);
+        length -= (size_t)n;
+    }
+}
+
+/* Bytes are under way in both directions when the calls are obtained. */
+static void use_in_mid_stream(char **argv, calls_t (*obtain)(void))
+{
+    flow_t out = flow_start(1), in = flow_start(2);
+    SOCKET s = link_in_peer(argv);
+    flow_send(s, &out, LEG, LARGEST);
+    slot_post(ACTOR_SENT, 0);
+    slot_await(PARTNER_SENT);
+    flow_recv(s, &in, LEG / 2, LARGEST);
+    calls_t calls = obtain();
+    flow_recv(s, &in, LEG / 4, LARGEST);
+    flow_send(s, &out, LEG, LARGEST);
+    for (int i = 0; i < 10; i++) {
+        send_by(&calls, s, &out, 4000);
+        flow_send(s, &out, 1000, 100);
+        recv_by(&calls, s, &in, 2000);
+        flow_recv(s, &in, 500, 100);
+    }
+    flow_recv(s, &in, 2 * LEG - in.offset, LARGEST);
+    CHECK_IS(0, shutdown(s, 1));
+    expect_end(s);
+    CHECK_IS(0, closesocket(s));
+}
+
+static void partner_of_mid_stream(const char *role)
+{
+    peer_t peer;
+    flow_t out = flow_start(2), in = flow_start(1);
+    SOCKET s = link_to_peer(&peer, PEER_CONNECTS, role, " ");
+    flow_send(s, &out, LEG, LARGEST);
+    slot_post(PARTNER_SENT, 0);
+    slot_await(ACTOR_SENT);
+    flow_recv(s, &in, LEG, LARGEST);
+    flow_send(s, &out, LEG, LARGEST);
+    flow_recv(s, &in, LEG + 50000, LARGEST);
+    expect_end(s);
+    CHECK_IS(0, shutdown(s, 1));
+    peer_join(&peer);
+    CHECK_IS(0, closesocket(s));
+}
+
+static calls_t of_a_library(void)
+{
+    calls_t calls;
+    HMODULE library = LoadLibraryA("api_ws2_user.dll");
+    CHECK(library != NULL);
+    calls.send = (int (*)(SOCKET, const char *, int))(void *)GetProcAddress(library, "ws2_user_send");
+    calls.recv = (int (*)(SOCKET, char *, int))(void *)GetProcAddress(library, "ws2_user_recv");
+    CHECK(calls.send != NULL && calls.recv != NULL);
+    return calls;
+}
+
+static void load_library_role(int argc, char **argv)
+{
+    (void)argc;
+    use_in_mid_stream(argv, of_a_library);
+}
+
+static void library_with_calls_of_its_own_comes_in_mid_stream(void **state)
+{
+    (void)state;
+    partner_of_mid_stream("load_library");
+}
+
+static int(WINAPI *looked_up_send)(SOCKET s, const char *bytes, int count, int flags);
+static int(WINAPI *looked_up_recv)(SOCKET s, char *bytes, int count, int flags);
+
+static int plain_send(SOCKET s, const char *bytes, int count) { return looked_up_send(s, bytes, count, 0); }
+static int plain_recv(SOCKET s, char *bytes, int count) { return looked_up_recv(s, bytes, count, 0); }
+
+static calls_t of_a_look_up(void)
+{
+    HMODULE ws2_32 = GetModuleHandleA("ws2_32");
+    looked_up_send = (void *)GetProcAddress(ws2_32, "send");
+    looked_up_recv = (void *)GetProcAddress(ws2_32, "recv");
+    CHECK(looked_up_send != NULL && looked_up_recv != NULL);
+    return (calls_t){ plain_send, plain_recv };
+}
+
+static void look_up_role(int argc, char **argv)
+{
+    (void)argc;
+    use_in_mid_stream(argv, of_a_look_up);
+}
+
+static void calls_of_ws2_32_are_looked_up_in_mid_stream(void **state)
+{
+    (void)state;
+    partner_of_mid_stream("look_up");
 }
 
 /* ---- non-blocking connect ---- */
@@ -332,6 +450,8 @@ static void thread_for_each_connection_from_two_processes(void **state)
 
 static const role_t roles[] = {
     { "send_short", send_short_role },
+    { "load_library", load_library_role },
+    { "look_up", look_up_role },
     { "echo_all", echo_all_role },
     { "give_up", give_up_role },
     { "send_on_word", send_on_word_role },
@@ -340,6 +460,8 @@ static const role_t roles[] = {
 
 static const struct CMUnitTest tests[] = {
     CASE(waiting_for_all_ends_with_the_stream),
+    CASE(library_with_calls_of_its_own_comes_in_mid_stream),
+    CASE(calls_of_ws2_32_are_looked_up_in_mid_stream),
     CASE(sendto_is_the_first_call_on_a_connection),
     CASE(send_times_out_before_the_server_accepts),
     CASE(count_is_asked_while_a_mixed_select_sleeps),
