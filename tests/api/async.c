@@ -276,6 +276,38 @@ static void another_message_replaces_the_first(void **state)
     drop_window();
 }
 
+/* A second handle sends ours back to the kernel, at either end. */
+static void a_stream_that_goes_home_goes_on_announcing(void **state)
+{
+    (void)state;
+    make_window();
+    for (int end = 0; end < 2; end++) {
+        connection_t c;
+        HANDLE copy, self = GetCurrentProcess();
+        tcp_pair(&c.from, &c.to);
+        exchange(&c);
+        CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ | FD_WRITE | FD_CLOSE));
+        expect_message(c.to, FD_WRITE, 0);
+        send_all(c.from, "ab", 2);
+        expect_message(c.to, FD_READ, 0);
+        CHECK(DuplicateHandle(self, (HANDLE)(end ? c.to : c.from), self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
+        expect_silence();
+        CHECK_IS(1, recv(c.to, (char[1]){0}, 1, 0));
+        expect_message(c.to, FD_READ, 0);
+        CHECK_IS(1, recv(c.to, (char[1]){0}, 1, 0));
+        expect_silence();
+        send_all(c.from, "c", 1);
+        expect_message(c.to, FD_READ, 0);
+        CHECK_IS(1, recv(c.to, (char[1]){0}, 1, 0));
+        CHECK(CloseHandle(copy));
+        CHECK_IS(0, closesocket(c.from));
+        expect_message(c.to, FD_CLOSE, 0);
+        CHECK_IS(0, closesocket(c.to));
+        expect_silence();
+    }
+    drop_window();
+}
+
 /* ---- room ---- */
 
 /* Returns the bytes that fit. */
@@ -511,6 +543,7 @@ static const struct CMUnitTest tests[] = {
     CASE(queued_messages_come_after_a_cancel_and_after_a_close),
     CASE(a_selected_socket_cannot_be_made_blocking),
     CASE(another_message_replaces_the_first),
+    CASE(a_stream_that_goes_home_goes_on_announcing),
     CASE(room_is_announced_after_a_send_that_would_block),
     CASE(a_listener_announces_each_connection),
     CASE(a_connect_announces_its_outcome),
