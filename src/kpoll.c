@@ -106,14 +106,38 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
     return true;
 }
 
+/* The armed poll of that socket and kind, or NULL; called with the lock held. */
+static kpoll_op_t *armed_op(sock_t *sock, kpoll_kind_t kind)
+{
+    kpoll_op_t *op = sock->kpoll[kind];
+    if (!op && kpoll.device)
+        op = sock->kpoll[kind] = calloc(1, sizeof *op);
+    return op && (op->pending || arm(op, sock->handle, kind)) ? op : NULL;
+}
+
+bool kpoll_watch(sock_t *sock, kpoll_kind_t kind)
+{
+    lock_take(&kpoll.lock);
+    bool watched = armed_op(sock, kind) != NULL;
+    lock_release(&kpoll.lock);
+    return watched;
+}
+
+bool kpoll_is_armed(const sock_t *sock, kpoll_kind_t kind)
+{
+    lock_take(&kpoll.lock);
+    const kpoll_op_t *op = sock->kpoll[kind];
+    bool armed = op && op->pending;
+    lock_release(&kpoll.lock);
+    return armed;
+}
+
 bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
 {
     bool watched = false;
     lock_take(&kpoll.lock);
-    kpoll_op_t *op = sock->kpoll[kind];
-    if (!op && kpoll.device)
-        op = sock->kpoll[kind] = calloc(1, sizeof *op);
-    if (op && (op->pending || arm(op, sock->handle, kind))) {
+    kpoll_op_t *op = armed_op(sock, kind);
+    if (op) {
         wait->op = op;
         wait->number = wait_number(waiter);
         wait->next = op->waits;

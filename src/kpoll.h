@@ -27,6 +27,10 @@ bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const wait
 void kpoll_end(kpoll_wait_t *wait);
 /* True if a poll that this thread waits for has fired. */
 bool kpoll_fired(const kpoll_wait_t *wait);
+/* Arm a poll that nobody waits for; kpoll_event() tells of it all the same.  False: it cannot be watched. */
+bool kpoll_watch(sock_t *sock, kpoll_kind_t kind);
+/* True while a poll of that kind is armed and has not fired. */
+bool kpoll_is_armed(const sock_t *sock, kpoll_kind_t kind);
 /* The socket is being closed. */
 void kpoll_forget(sock_t *sock);
 

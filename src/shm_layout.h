@@ -111,7 +111,8 @@ enum flow_state_bits {
 enum flow_reader_bits {
     FLOW_READER_CLOSED = 1,
     FLOW_READER_LEAVES = 2, /* wants the rest by the kernel */
-    FLOW_READER_RETURNED = 4
+    FLOW_READER_RETURNED = 4,
+    FLOW_READER_DRAINS = 8 /* wants the rest by the kernel, but takes what is in the ring from there */
 };
 
 #define FLOW_KERNEL 0u /* in a record's `carrier`: the kernel; anything else is the handle of a ring */

@@ -61,6 +61,7 @@ static void attach(sock_t *sock)
     kernel_set_nonblocking(sock->handle, true);
     size_rings(sock);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
+    store_release(&sock->promoted, 1);
     store_release(&sock->mode, SOCK_USER);
     watcher_look();
     log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
@@ -443,7 +444,7 @@ int sock_set_nonblocking(sock_t *sock, bool on)
 {
     int error = 0;
     lock_take(&sock->lock);
-    if (sock_mode(sock) != SOCK_USER) {
+    if (sock_mode(sock) != SOCK_USER || stream_is_final(&sock->stream)) {
         error = kernel_set_nonblocking(sock->handle, on);
         if (!error)
             store_release(&sock->kernel_nonblocking, on);
@@ -463,8 +464,13 @@ static void give_stream_back(sock_t *sock, const char *why)
              result == STREAM_AGAIN   ? "; unread bytes stay in this process"
              : result == STREAM_RESET ? "; the other end did not follow: reset"
                                       : "");
+    sock_settle(sock);
+}
+
+void sock_settle(sock_t *sock)
+{
     lock_take(&sock->lock);
-    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_USER && result != STREAM_AGAIN) {
+    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_USER && stream_is_final(&sock->stream)) {
         kernel_set_nonblocking(sock->handle, false);
         store_release(&sock->kernel_nonblocking, 0);
     }

@@ -39,6 +39,9 @@ typedef struct sock {
     struct kpoll_op *kpoll[3];
     word_t async_events;   /* what WSAAsyncSelect has selected; 0: nothing */
     struct async *async;   /* async.h */
+    word_t promoted; /* set with a new stream, taken back by stray.c, to which the next three belong */
+    uint32_t watch_phase, watch_later_us;
+    uint64_t watch_due;
     struct sock *next_retired;
 } sock_t;
 
@@ -87,7 +90,9 @@ int sock_set_nonblocking(sock_t *sock, bool on);
 
 /* Give the socket back to the kernel for good, because of `why`.  Afterwards the system's calls on it are right. */
 void sock_demote(sock_t *sock, const char *why);
-/* The same by handle, if it is a socket of ours. */
+/* A stream that has left, on whosever wish: the kernel socket blocks again if the program wants that. */
+void sock_settle(sock_t *sock);
+/* The same as sock_demote() by handle, if it is a socket of ours. */
 void sock_demote_handle(uintptr_t handle, const char *why);
 
 static inline sock_mode_t sock_mode(const sock_t *sock)

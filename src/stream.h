@@ -77,6 +77,7 @@ typedef struct half {
     bool consented;        /* receiver */
     bool never;            /* no ring for this direction, ever */
     bool shut;             /* by this side */
+    bool strayed;          /* receiver: bytes came around us, and the sender has been asked to leave */
     bool busy;             /* sender: a blocking send is under way; receiver: leaving */
     bool frozen;           /* sender: the receiver is leaving */
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
@@ -196,6 +197,18 @@ static inline bool stream_is_final(const stream_t *stream)
 {
     return stream->tx.carrier == CARRIER_FINAL && stream->rx.carrier == CARRIER_FINAL;
 }
+
+/* What the kernel connection of a stream that should be silent there has to say. */
+typedef enum stray {
+    STRAY_NONE,    /* nothing */
+    STRAY_LATER,   /* not to be told now: announced bytes are there, or nobody has begun to read */
+    STRAY_SEEN,    /* bytes or an end that nobody announced; of bytes, their announcement may follow in an instant */
+    STRAY_LEAVING, /* the stream is the kernel's, or about to be */
+    STRAY_NEVER    /* nothing more is to be expected */
+} stray_t;
+stray_t stream_look_for_strays(stream_t *stream);
+/* The strays are there to stay: have both halves leave, as soon as the ring's bytes have been read.  Waits for nobody. */
+void stream_leave_to_strays(stream_t *stream);
 
 /* Answer the other side's wishes, to leave or for a ring, if it has any; the watcher and senders call it.  True: call
  * again soon. */

@@ -100,6 +100,8 @@ static int follow(stream_t *stream, uint32_t carrier)
     if (action == RX_FOLLOW_RING) {
         if (carrier != rx->offered.handle)
             return stream__break(stream, "the sender moved to a ring that was not offered");
+        if (rx->carrier == CARRIER_KERNEL && !rx->busy && stream__keep_strays(stream))
+            return STREAM_AGAIN;
         drop_old_ring(stream);
         rx->ring = rx->offered;
         rx->known = rx->position;
@@ -120,7 +122,8 @@ static int follow(stream_t *stream, uint32_t carrier)
     return 0;
 }
 
-/* Bytes of the present carrier that can be taken now; follows switches on the way.  0: none.  Negative: broken. */
+/* Bytes of the present carrier that can be taken now; follows switches on the way.  0: none.  Negative: broken, or
+ * STREAM_AGAIN: there is a leftover now. */
 int64_t stream__available(stream_t *stream, sight_t *sight)
 {
     half_t *rx = &stream->rx;

@@ -103,6 +103,8 @@ bool stream_serve_peer(stream_t *stream)
         uint32_t wish = load_acquire(&tx->flow->consumer), state = load_relaxed(&tx->flow->state);
         if ((wish & FLOW_READER_LEAVES) && (state & FLOW_ANNOUNCING) && !(state & FLOW_FROZEN))
             freeze(stream);
+        if ((wish & FLOW_READER_DRAINS) && (state & FLOW_ANNOUNCING))
+            stream__leave_sending(stream, TX_PEER_LEAVES);
         if ((wish & FLOW_READER_RETURNED) && tx->frozen)
             more = restore(stream);
     }
@@ -113,7 +115,7 @@ bool stream_serve_peer(stream_t *stream)
 
 /* ---- the receiver's side ---- */
 
-static void tell_sender(stream_t *stream, uint32_t bits)
+void stream__tell_sender(stream_t *stream, uint32_t bits)
 {
     flow_shm_t *flow = stream->rx.flow;
     store_release(&flow->consumer, load_relaxed(&flow->consumer) | bits);
@@ -217,7 +219,7 @@ static int return_unread(stream_t *stream)
     store_relaxed(&rx->flow->returned, region.handle);
     store_relaxed(&rx->flow->returned_bytes, count);
     store_relaxed(&rx->flow->returned_urgent, up_to_urgent);
-    tell_sender(stream, FLOW_READER_RETURNED);
+    stream__tell_sender(stream, FLOW_READER_RETURNED);
     bool restored = await_sender(stream, FLOW_RESTORED | FLOW_CLOSED);
     uint32_t state = load_acquire(&rx->flow->state);
     if (region.handle)
@@ -239,7 +241,7 @@ static bool only_kernel_is_left(const half_t *rx)
 static int leave_receiving_half(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    tell_sender(stream, FLOW_READER_LEAVES);
+    stream__tell_sender(stream, FLOW_READER_LEAVES);
     bool answered = await_sender(stream, FLOW_FROZEN | FLOW_CLOSED);
     uint32_t state = load_acquire(&rx->flow->state);
     if (!answered && !vmmc_link_is_dead(stream->link))
@@ -273,7 +275,9 @@ static int demote_receiving(stream_t *stream)
     int result = 0;
     lock_take(&rx->lock);
     rx->never = true;
-    if (rx->busy)
+    if (rx->leftover)
+        result = STREAM_AGAIN;
+    else if (rx->busy)
         await_other_thread(stream, rx);
     else if (rx->consented && rx->carrier != CARRIER_FINAL) {
         rx->busy = true;

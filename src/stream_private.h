@@ -8,6 +8,7 @@
 
 #define STREAM_PATIENCE_US 250000 /* for the other side's cooperation; then reset */
 #define STREAM_USEFUL_SHARE 4     /* a sleeping sender is woken when this fraction of the ring is free */
+#define STREAM_MOST_STRAYS (4u << 20) /* at a time; about what a kernel connection holds */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
 /* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
@@ -67,6 +68,8 @@ void stream__let_go(stream_t *stream);
 
 /* The sender has filled the kernel connection and nobody reads: let it have a ring, if that can be. */
 void stream__consent_if_asked(stream_t *stream);
+/* Tell the sender FLOW_READER_* bits; rx.lock held. */
+void stream__tell_sender(stream_t *stream, uint32_t bits);
 /* A frozen sender gives up on its receiver: the connection is reset.  Returns STREAM_RESET. */
 int stream__thaw(stream_t *stream);
 /* The socket is being closed: if the receiver has returned bytes, give them to the kernel now; tx.lock held. */
@@ -116,6 +119,11 @@ uint32_t stream__return_urgent(half_t *rx, uint8_t *bytes, uint32_t start, uint3
 
 /* Publish a switch from a ring to the kernel; called with tx.lock held. */
 void stream__switch_to_kernel(stream_t *stream);
+/* True if the kernel connection has bytes.  rx.lock held, as for the next. */
+bool stream__has_strays(const stream_t *stream);
+/* Where the kernel's part ends and a ring begins: what is in the kernel nevertheless comes before the ring.  True: it
+ * lies in `leftover` now. */
+bool stream__keep_strays(stream_t *stream);
 /* Add bits to the sender's state word. */
 void stream__mark(half_t *tx, uint32_t bits);
 

@@ -31,6 +31,10 @@ static int check_end(stream_t *stream, const sight_t *sight, bool dead)
         rx->carrier = CARRIER_FINAL;
         return STREAM_BY_KERNEL;
     case RX_EOF:
+        if (event == RX_PEER_DEAD && stream__has_strays(stream)) { /* of another process that has the handle */
+            rx->carrier = CARRIER_FINAL;
+            return STREAM_BY_KERNEL;
+        }
         if (sight->state & FLOW_RESET)
             return STREAM_RESET;
         /* A process that dies with unread bytes resets its connections, as TCP does. */

@@ -6,6 +6,7 @@
 #include "kpoll.h"
 #include "log.h"
 #include "nt.h"
+#include "stray.h"
 #include "wait.h"
 
 #define FIXED_HANDLES 3
@@ -63,15 +64,16 @@ static void serve(sock_t *sock, void *unfinished)
 
 /* ---- the thread ---- */
 
-/* Armed before it looks, so that a ring of the bell in between is not lost. */
-static bool round_of_errands(void)
+/* Armed before it looks, so that a ring of the bell in between is not lost.  Returns for how long it may sleep. */
+static DWORD round_of_errands(void)
 {
     bool unfinished = false;
     wait_rearm_event(watcher.doorbell);
     fdtab_each(serve, &unfinished);
     kpoll_collect();
     unfinished |= async_serve(watcher.doorbell);
-    return unfinished;
+    DWORD idle = stray_round();
+    return unfinished ? 1 : idle;
 }
 
 static DWORD WINAPI watch(void *context)
@@ -79,9 +81,10 @@ static DWORD WINAPI watch(void *context)
     (void)context;
     for (;;) {
         watch_list_t list;
-        bool unfinished = round_of_errands();
+        DWORD timeout = round_of_errands();
         make_list(&list);
-        DWORD timeout = unfinished ? 1 : list.overflow ? UNWATCHED_LOOK_MS : INFINITE;
+        if (list.overflow && timeout > UNWATCHED_LOOK_MS)
+            timeout = UNWATCHED_LOOK_MS;
         WaitForMultipleObjects(list.count, list.handles, FALSE, timeout);
     }
     return 0;

@@ -1,0 +1,111 @@
+/* stream_stray: bytes in the kernel connection that nobody announced: the other end's program, or a child of it, wrote
+ * to the kernel socket by a road we do not see.
+ *
+ * Between them and what lies in the ring there is no order left, so the ring's bytes come first; but what is found in
+ * the kernel where a ring begins was there before it.  Then both halves leave: the sender is asked to move to the
+ * kernel for good (FLOW_READER_DRAINS), and because the receiver drains the ring by itself nobody waits for anybody. */
+#include "stream_private.h"
+
+#include <stdlib.h>
+
+/* The end mark is loaded after the peek that may have seen what it announces. */
+static stray_t judge(const stream_t *stream, int peeked)
+{
+    const half_t *rx = &stream->rx;
+    uint32_t state = load_acquire(&rx->flow->state);
+    if ((state & (FLOW_FIN | FLOW_CLOSED)) || vmmc_link_is_dead(stream->link))
+        return STRAY_NEVER;
+    if (state & FLOW_FINAL)
+        return STRAY_LEAVING;
+    if (peeked == STREAM_AGAIN)
+        return STRAY_NONE;
+    if (!rx->consented)
+        return STRAY_LATER;
+    /* Pairs with the releases in stream_tx.c: a switch is published before the first byte that follows it. */
+    if (load_acquire(&rx->flow->switches) != rx->switches)
+        return STRAY_LATER;
+    bool announced = rx->carrier == CARRIER_KERNEL && (int32_t)(load_acquire(&rx->flow->tail) - rx->position) > 0;
+    return announced ? STRAY_LATER : STRAY_SEEN;
+}
+
+stray_t stream_look_for_strays(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    stray_t result;
+    uint8_t byte;
+    lock_take(&rx->lock);
+    if (!stream_is_attached(stream) || stream__gone(stream, stream->socket) || rx->shut)
+        result = STRAY_NEVER;
+    else if (rx->strayed && stream->tx.carrier != CARRIER_FINAL)
+        result = STRAY_SEEN;
+    else if (rx->carrier == CARRIER_FINAL || rx->never)
+        result = STRAY_LEAVING;
+    else if (rx->busy)
+        result = STRAY_LATER;
+    else
+        result = judge(stream, stream->kernel->peek(stream->socket, &byte, 1));
+    lock_release(&rx->lock);
+    return result;
+}
+
+/* Called with rx.lock held. */
+static void ask_sender_to_leave(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (rx->strayed)
+        return;
+    rx->strayed = rx->never = true;
+    stream__tell_sender(stream, FLOW_READER_DRAINS);
+    log_info("socket %lu: bytes came around the library; back to the kernel", (unsigned long)stream->socket);
+}
+
+static void leave_sending_half(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    lock_take(&tx->lock);
+    tx->never = true;
+    if (!tx->frozen && tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
+        stream__leave_sending(stream, TX_LEAVE);
+    lock_release(&tx->lock);
+}
+
+void stream_leave_to_strays(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    lock_take(&rx->lock);
+    bool open = stream_is_attached(stream) && !stream__gone(stream, stream->socket) && rx->consented && !rx->busy;
+    if (open)
+        ask_sender_to_leave(stream);
+    lock_release(&rx->lock);
+    if (open)
+        leave_sending_half(stream);
+}
+
+bool stream__has_strays(const stream_t *stream)
+{
+    uint8_t byte;
+    return stream->kernel->peek(stream->socket, &byte, 1) > 0;
+}
+
+/* The bytes seen by a peek before a second switch was published are not behind that one. */
+bool stream__keep_strays(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (!stream__has_strays(stream))
+        return false;
+    uint8_t *bytes = malloc(STREAM_MOST_STRAYS);
+    int count = bytes ? stream->kernel->peek(stream->socket, bytes, STREAM_MOST_STRAYS) : 0;
+    if (count > 0 && load_acquire(&rx->flow->switches) - rx->switches == 1)
+        count = stream->kernel->receive(stream->socket, bytes, (uint32_t)count);
+    else
+        count = 0;
+    if (count <= 0) {
+        free(bytes);
+        return false;
+    }
+    rx->leftover = bytes;
+    rx->leftover_at = 0;
+    rx->leftover_end = (uint32_t)count;
+    ask_sender_to_leave(stream);
+    return true;
+}
