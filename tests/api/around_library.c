@@ -5,9 +5,15 @@ __declspec(dllimport) int WINAPI WSASend(SOCKET s, wsabuf_t *buffers, DWORD coun
                                          OVERLAPPED *overlapped, void *routine);
 __declspec(dllimport) int WINAPI WSARecv(SOCKET s, wsabuf_t *buffers, DWORD count, DWORD *got, DWORD *flags,
                                          OVERLAPPED *overlapped, void *routine);
-__declspec(dllimport) int WINAPI WSASendTo(SOCKET s, wsabuf_t *buffers, DWORD count, DWORD *sent, DWORD flags,
-                                           const struct sockaddr *to, int to_length, OVERLAPPED *overlapped,
-                                           void *routine);
+/* The name without the i386 decoration, as around_delayed.def has it. */
+#ifdef __i386__
+#define DELAYED(name) __asm__("_" name)
+#else
+#define DELAYED(name) __asm__(name)
+#endif
+int WINAPI delayed_WSASendTo(SOCKET s, wsabuf_t *buffers, DWORD count, DWORD *sent, DWORD flags,
+                             const struct sockaddr *to, int to_length, OVERLAPPED *overlapped, void *routine)
+    DELAYED("WSASendTo");
 
 __declspec(dllexport) int WINAPI library_WSASend(SOCKET s, wsabuf_t *buffers, DWORD count, DWORD *sent, DWORD flags,
                                                  OVERLAPPED *overlapped, void *routine);
@@ -31,5 +37,5 @@ int WINAPI library_WSARecv(SOCKET s, wsabuf_t *buffers, DWORD count, DWORD *got,
 int WINAPI library_delayed_WSASend(SOCKET s, wsabuf_t *buffers, DWORD count, DWORD *sent, DWORD flags,
                                    OVERLAPPED *overlapped, void *routine)
 {
-    return WSASendTo(s, buffers, count, sent, flags, NULL, 0, overlapped, routine);
+    return delayed_WSASendTo(s, buffers, count, sent, flags, NULL, 0, overlapped, routine);
 }
