@@ -374,6 +374,13 @@ void sock_end_kernel_turn(sock_t *sock, int64_t moved)
     stream_leave_kernel(&sock->stream, &sock->stream.tx, counted ? (int)moved : 0);
 }
 
+/* Where one carrier ends and the next begins a program must see no seam: it gets all that has been sent, as from TCP. */
+static bool is_cut_short(const sock_t *sock, const transfer_t *transfer, int done)
+{
+    return done > 0 && done < (int)transfer->count && !transfer->peek && sock_mode(sock) == SOCK_USER &&
+           stream_goes_on(&sock->stream);
+}
+
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
 {
     transfer_t transfer = {.socket = handle,
@@ -388,7 +395,10 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
         return receive_urgent(sock, &transfer);
     int done = piece(sock, &transfer, false);
     bool all = (flags & SOCK_WAIT_ALL) && transfer.blocking && !transfer.peek;
-    return all ? rest(sock, &transfer, false, done) : done;
+    if (!all && !is_cut_short(sock, &transfer, done))
+        return done;
+    transfer.blocking = all;
+    return rest(sock, &transfer, false, done);
 }
 
 int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)

@@ -159,6 +159,8 @@ int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const s
 int stream_receive_urgent(stream_t *stream, const transfer_t *transfer);
 /* Deliver urgent bytes in line (SO_OOBINLINE), or aside. */
 void stream_set_in_line(stream_t *stream, bool in_line);
+/* True if the sender has left the carrier that is being received from: what it sent since lies behind. */
+bool stream_goes_on(const stream_t *stream);
 /* Bytes that a receive would return now; STREAM_BY_KERNEL if only the kernel knows. */
 int stream_pending(stream_t *stream, uintptr_t socket);
 /* 1 if the next byte is the urgent one, STREAM_INLINE if it is that and in line; otherwise 0 or STREAM_BY_KERNEL. */

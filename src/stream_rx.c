@@ -302,6 +302,14 @@ int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const s
 
 /* ---- questions ---- */
 
+bool stream_goes_on(const stream_t *stream)
+{
+    const half_t *rx = &stream->rx;
+    if (!rx->flow || rx->carrier == CARRIER_FINAL)
+        return false;
+    return load_acquire(&rx->flow->switches) != rx->switches || (load_acquire(&rx->flow->state) & FLOW_FINAL);
+}
+
 int stream_pending(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
