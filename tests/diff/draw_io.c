@@ -65,14 +65,15 @@ static int32_t receive_flags(generator_t *g, const model_sock_t *sock, uint32_t 
     return dice < 29 ? FLAG_DONTROUTE : 0;
 }
 
-static form_t receive_form(generator_t *g, uint32_t size, int32_t flags)
+/* ReadFile waits, whatever the socket's settings. */
+static form_t receive_form(generator_t *g, const model_sock_t *sock, uint32_t size, int32_t flags)
 {
     unsigned dice = random_below(&g->random, 100);
     if (dice < 12)
         return FORM_ADDRESS;
     if (dice < 20)
         return FORM_EX;
-    return dice < 22 && size > 0 && flags == 0 ? FORM_FILE : FORM_PLAIN;
+    return dice < 22 && size > 0 && flags == 0 && model_visible(sock) > 0 ? FORM_FILE : FORM_PLAIN;
 }
 
 /* One that has something to wait for is a rare, slow thing: it expires. */
@@ -96,7 +97,7 @@ bool draw_receive(generator_t *g)
     step_t *step = at_once ? draw_add_at_once(g, OP_RECV, number) : draw_add(g, OP_RECV, number);
     step->a = (int32_t)size;
     step->b = receive_flags(g, sock, size);
-    step->c = receive_form(g, size, step->b);
+    step->c = receive_form(g, sock, size, step->b);
     if (!(step->b & FLAG_PEEK))
         model_receive(&g->model, number, size);
     return true;
@@ -198,9 +199,15 @@ bool draw_fill(generator_t *g)
     return true;
 }
 
+/* The builtin's TransmitFile never returns when the connection is reset under it. */
+static bool can_transmit(const generator_t *g, const model_sock_t *sock)
+{
+    return is_calm(sock) && is_calm(&g->model.socks[sock->peer]);
+}
+
 bool draw_transmit(generator_t *g)
 {
-    uint8_t number = draw_pick(g, is_stream);
+    uint8_t number = draw_pick(g, can_transmit);
     uint32_t file = random_below(&g->random, 20000), head = random_below(&g->random, 100), tail = random_below(&g->random, 100);
     if (number == NO_SOCKET || file + head + tail > model_room(&g->model, number))
         return false;

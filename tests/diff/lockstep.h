@@ -11,7 +11,7 @@
 
 #include <winsock.h>
 
-enum { LINE_BYTES = 600, STEP_SECONDS = 20, EXIT_HUNG = 99, EXIT_FAILED = 98 };
+enum { LINE_BYTES = 600, STEP_SECONDS = 8, EXIT_HUNG = 99, EXIT_FAILED = 98 };
 
 typedef struct board {
     volatile LONG sequence, step, actor; /* the turn */

@@ -85,7 +85,7 @@ void model_receive(model_t *model, uint8_t receiver, uint32_t bytes)
     uint32_t visible = model_visible(sock), taken = bytes < visible ? bytes : visible;
     if (sock->shut_recv)
         return;
-    if (taken && sock->mark == 0) { /* past the mark */
+    if (bytes && sock->mark == 0) { /* the urgent byte is skipped, even if nothing has come behind it */
         sock->mark = -1;
         sock->urgent = false;
     }

@@ -25,7 +25,7 @@ static struct sockaddr_in name_of(int family, u_long address)
     return name;
 }
 
-/* Each case must leave the socket as it was; those after ODD_CALLS read. */
+/* Each case must leave the socket as it was; those after ODD_CALLS need a stream. */
 #define OUTCOME(call) say_outcome(say, #call, (long)(call))
 
 void odd_on_socket(unsigned call, SOCKET s, unsigned number, say_t *say)
@@ -43,7 +43,7 @@ void odd_on_socket(unsigned call, SOCKET s, unsigned number, say_t *say)
     case 1: OUTCOME(bind(s, odd_family, 4)); break;
     case 2: OUTCOME(bind(s, odd_family, 16)); break;
     case 3: OUTCOME(bind(s, not_here, 16)); break;
-    case 4: OUTCOME(send(s, NULL, 5, 0)); break;
+    case 4: OUTCOME(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, bytes, 2)); break;
     case 5: OUTCOME(getsockopt(s, SOL_SOCKET, SO_TYPE, NULL, &length)); break;
     case 6: OUTCOME(getsockopt(s, SOL_SOCKET, SO_TYPE, bytes, &none)); break;
     case 7: OUTCOME(setsockopt(s, SOL_SOCKET, SO_KEEPALIVE, NULL, 4)); break;
@@ -60,6 +60,7 @@ void odd_on_socket(unsigned call, SOCKET s, unsigned number, say_t *say)
     case 18: OUTCOME(recv(s, NULL, 5, 0)); break;
     case 19: OUTCOME(recv(s, NULL, 0, MSG_PEEK)); break;
     case 20: OUTCOME(recv(s, bytes, 0, 0)); break;
+    case 21: OUTCOME(send(s, NULL, 5, 0)); break;
     default: OUTCOME(recvfrom(s, bytes, 8, MSG_PEEK, (struct sockaddr *)(bytes + 16), NULL)); break;
     }
     say_text(say, " length %d", length);

@@ -150,7 +150,7 @@ static void close_all(generator_t *g)
 
 void plan_make(plan_t *plan, uint32_t seed, uint32_t number)
 {
-    generator_t g = {.plan = plan, .random = {((uint64_t)seed << 32 | number) * 0x9E3779B97F4A7C15u + 1}};
+    generator_t g = {.plan = plan, .random = random_start(seed, number)};
     *plan = (plan_t){.seed = seed, .number = number};
     choose_actors(&g);
     draw_connection(&g);

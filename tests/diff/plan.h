@@ -86,7 +86,7 @@ extern const plan_ioctl_t plan_ioctls[];
 extern const unsigned plan_ioctls_count;
 
 /* How many odd calls of each kind the performer knows. */
-enum { ODD_CALLS = 18, ODD_READS = 4, ODD_HANDLES = 4, ODD_HANDLE_CALLS = 14, ODD_SOCKETS = 10 };
+enum { ODD_CALLS = 18, ODD_READS = 5, ODD_HANDLES = 4, ODD_HANDLE_CALLS = 14, ODD_SOCKETS = 10 };
 
 void plan_make(plan_t *plan, uint32_t seed, uint32_t number);
 

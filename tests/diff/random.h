@@ -8,6 +8,14 @@ typedef struct random {
     uint64_t state;
 } random_t;
 
+/* Neighbouring numbers give unrelated sequences: their states must not lie on one path. */
+static inline random_t random_start(uint32_t seed, uint32_t number)
+{
+    uint64_t z = ((uint64_t)seed << 32 | number) * 0xD6E8FEB86659FD93u;
+    z = (z ^ (z >> 32)) * 0xD6E8FEB86659FD93u;
+    return (random_t){z ^ (z >> 32)};
+}
+
 static inline uint32_t random_next(random_t *random)
 {
     uint64_t z = random->state += 0x9E3779B97F4A7C15u;
