@@ -122,7 +122,9 @@ int WINAPI api_shutdown(SOCKET s, int how)
 /* The end is published before the kernel's handle goes: whoever sees the kernel connection end finds it there. */
 int WINAPI api_closesocket(SOCKET s)
 {
+    DWORD error = GetLastError(); /* a close that succeeds leaves it alone */
     if (fdtab_get(s))
         sock_close(s);
+    SetLastError(error);
     return real_closesocket(s);
 }

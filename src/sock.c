@@ -260,11 +260,13 @@ static int piece(sock_t *sock, const transfer_t *transfer, bool sending)
     }
 }
 
-/* No receive goes on over the mark of urgent data. */
+/* No receive goes on over the mark of urgent data; the kernel alone knows of what came before the stream did. */
 static bool is_before_mark(sock_t *sock)
 {
     int mark = sock_mode(sock) == SOCK_USER ? stream_at_mark(&sock->stream, sock->handle) : STREAM_BY_KERNEL;
-    return mark == STREAM_BY_KERNEL ? kernel_at_mark(sock->handle) : mark != 0;
+    if (mark == 0 && sock->stream.rx.carrier == CARRIER_RING)
+        return false;
+    return mark == 0 || mark == STREAM_BY_KERNEL ? kernel_at_mark(sock->handle) : true;
 }
 
 /* Go on after a first piece until everything is moved, the stream ends or fails.  A time-out is reported although bytes
@@ -375,10 +377,13 @@ void sock_end_kernel_turn(sock_t *sock, int64_t moved)
 }
 
 /* Where one carrier ends and the next begins a program must see no seam: it gets all that has been sent, as from TCP. */
-static bool is_cut_short(const sock_t *sock, const transfer_t *transfer, int done)
+static int over_seams(sock_t *sock, transfer_t *transfer, int done)
 {
-    return done > 0 && done < (int)transfer->count && !transfer->peek && sock_mode(sock) == SOCK_USER &&
-           stream_goes_on(&sock->stream);
+    if (done <= 0 || done >= (int)transfer->count || transfer->peek || sock_mode(sock) != SOCK_USER ||
+        !stream_goes_on(&sock->stream))
+        return done;
+    transfer->blocking = false;
+    return rest(sock, transfer, false, done);
 }
 
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
@@ -395,10 +400,7 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
         return receive_urgent(sock, &transfer);
     int done = piece(sock, &transfer, false);
     bool all = (flags & SOCK_WAIT_ALL) && transfer.blocking && !transfer.peek;
-    if (!all && !is_cut_short(sock, &transfer, done))
-        return done;
-    transfer.blocking = all;
-    return rest(sock, &transfer, false, done);
+    return all ? rest(sock, &transfer, false, done) : over_seams(sock, &transfer, done);
 }
 
 int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
@@ -413,7 +415,7 @@ int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
     do {
         done = piece(sock, &transfer, false); /* by the kernel it may end at the time-out of a recv */
     } while (done == -WSAETIMEDOUT);
-    return done;
+    return over_seams(sock, &transfer, done);
 }
 
 int sock_pending(sock_t *sock, uintptr_t handle)

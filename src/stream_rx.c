@@ -305,7 +305,7 @@ int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const s
 bool stream_goes_on(const stream_t *stream)
 {
     const half_t *rx = &stream->rx;
-    if (!rx->flow || rx->carrier == CARRIER_FINAL)
+    if (!rx->flow || !rx->consented || rx->carrier == CARRIER_FINAL)
         return false;
     return load_acquire(&rx->flow->switches) != rx->switches || (load_acquire(&rx->flow->state) & FLOW_FINAL);
 }
