@@ -27,6 +27,10 @@ int WINAPI api_setsockopt(SOCKET s, int level, int optname, const char *optval, 
 int WINAPI api_shutdown(SOCKET s, int how);
 SOCKET WINAPI api_socket(int af, int type, int protocol);
 int WINAPI api_WSAAsyncSelect(SOCKET s, HWND hWnd, u_int wMsg, __LONG32 lEvent);
+FARPROC WINAPI api_WSASetBlockingHook(FARPROC lpBlockFunc);
+int WINAPI api_WSAUnhookBlockingHook(void);
+int WINAPI api_WSACancelBlockingCall(void);
+WINBOOL WINAPI api_WSAIsBlocking(void);
 int WINAPI api_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData);
 int WINAPI api_WSACleanup(void);
 int WINAPI api___WSAFDIsSet(SOCKET arg1, fd_set *arg2);

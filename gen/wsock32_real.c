@@ -211,6 +211,50 @@ int WINAPI real_WSAAsyncSelect(SOCKET s, HWND hWnd, u_int wMsg, __LONG32 lEvent)
 FORWARD_POPS("WSAAsyncSelect", 16, FORWARD_ARG(SOCKET) + FORWARD_ARG(HWND) + FORWARD_ARG(u_int) +
     FORWARD_ARG(__LONG32));
 
+FARPROC WINAPI real_WSASetBlockingHook(FARPROC lpBlockFunc)
+{
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSASetBlockingHook", 10045);
+    typedef FARPROC (WINAPI *target_fn)(FARPROC);
+    target_fn target = (target_fn)forward_target(&slot);
+    if (!target)
+        return NULL;
+    return target(lpBlockFunc);
+}
+FORWARD_POPS("WSASetBlockingHook", 4, FORWARD_ARG(FARPROC));
+
+int WINAPI real_WSAUnhookBlockingHook(void)
+{
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAUnhookBlockingHook", 10045);
+    typedef int (WINAPI *target_fn)(void);
+    target_fn target = (target_fn)forward_target(&slot);
+    if (!target)
+        return SOCKET_ERROR;
+    return target();
+}
+FORWARD_POPS("WSAUnhookBlockingHook", 0, 0);
+
+int WINAPI real_WSACancelBlockingCall(void)
+{
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSACancelBlockingCall", 10045);
+    typedef int (WINAPI *target_fn)(void);
+    target_fn target = (target_fn)forward_target(&slot);
+    if (!target)
+        return SOCKET_ERROR;
+    return target();
+}
+FORWARD_POPS("WSACancelBlockingCall", 0, 0);
+
+WINBOOL WINAPI real_WSAIsBlocking(void)
+{
+    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAIsBlocking", 10045);
+    typedef WINBOOL (WINAPI *target_fn)(void);
+    target_fn target = (target_fn)forward_target(&slot);
+    if (!target)
+        return FALSE;
+    return target();
+}
+FORWARD_POPS("WSAIsBlocking", 0, 0);
+
 int WINAPI real_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData)
 {
     static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAStartup", 10045);

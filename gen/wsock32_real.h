@@ -25,6 +25,10 @@ int WINAPI real_setsockopt(SOCKET s, int level, int optname, const char *optval,
 int WINAPI real_shutdown(SOCKET s, int how);
 SOCKET WINAPI real_socket(int af, int type, int protocol);
 int WINAPI real_WSAAsyncSelect(SOCKET s, HWND hWnd, u_int wMsg, __LONG32 lEvent);
+FARPROC WINAPI real_WSASetBlockingHook(FARPROC lpBlockFunc);
+int WINAPI real_WSAUnhookBlockingHook(void);
+int WINAPI real_WSACancelBlockingCall(void);
+WINBOOL WINAPI real_WSAIsBlocking(void);
 int WINAPI real_WSAStartup(WORD wVersionRequested, LPWSADATA lpWSAData);
 int WINAPI real_WSACleanup(void);
 int WINAPI real___WSAFDIsSet(SOCKET arg1, fd_set *arg2);

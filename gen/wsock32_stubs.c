@@ -247,28 +247,6 @@ int WINAPI stub_WSACancelAsyncRequest(HANDLE hAsyncTaskHandle)
 }
 FORWARD_POPS("WSACancelAsyncRequest", 4, FORWARD_ARG(HANDLE));
 
-FARPROC WINAPI stub_WSASetBlockingHook(FARPROC lpBlockFunc)
-{
-    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSASetBlockingHook", 10045);
-    typedef FARPROC (WINAPI *target_fn)(FARPROC);
-    target_fn target = (target_fn)forward_target(&slot);
-    if (!target)
-        return NULL;
-    return target(lpBlockFunc);
-}
-FORWARD_POPS("WSASetBlockingHook", 4, FORWARD_ARG(FARPROC));
-
-int WINAPI stub_WSAUnhookBlockingHook(void)
-{
-    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAUnhookBlockingHook", 10045);
-    typedef int (WINAPI *target_fn)(void);
-    target_fn target = (target_fn)forward_target(&slot);
-    if (!target)
-        return SOCKET_ERROR;
-    return target();
-}
-FORWARD_POPS("WSAUnhookBlockingHook", 0, 0);
-
 int WINAPI stub_WSAGetLastError(void)
 {
     static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAGetLastError", 10045);
@@ -289,28 +267,6 @@ void WINAPI stub_WSASetLastError(int iError)
         target(iError);
 }
 FORWARD_POPS("WSASetLastError", 4, FORWARD_ARG(int));
-
-int WINAPI stub_WSACancelBlockingCall(void)
-{
-    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSACancelBlockingCall", 10045);
-    typedef int (WINAPI *target_fn)(void);
-    target_fn target = (target_fn)forward_target(&slot);
-    if (!target)
-        return SOCKET_ERROR;
-    return target();
-}
-FORWARD_POPS("WSACancelBlockingCall", 0, 0);
-
-WINBOOL WINAPI stub_WSAIsBlocking(void)
-{
-    static forward_slot_t slot = FORWARD_SLOT(&module_ws2_32, "WSAIsBlocking", 10045);
-    typedef WINBOOL (WINAPI *target_fn)(void);
-    target_fn target = (target_fn)forward_target(&slot);
-    if (!target)
-        return FALSE;
-    return target();
-}
-FORWARD_POPS("WSAIsBlocking", 0, 0);
 
 int WINAPI stub_WSApSetPostRoutine(FARPROC post_routine)
 {

@@ -30,12 +30,8 @@ HANDLE WINAPI stub_WSAAsyncGetServByPort(HWND hWnd, u_int wMsg, int port, const 
 HANDLE WINAPI stub_WSAAsyncGetServByName(HWND hWnd, u_int wMsg, const char *name, const char *proto, char *buf,
     int buflen);
 int WINAPI stub_WSACancelAsyncRequest(HANDLE hAsyncTaskHandle);
-FARPROC WINAPI stub_WSASetBlockingHook(FARPROC lpBlockFunc);
-int WINAPI stub_WSAUnhookBlockingHook(void);
 int WINAPI stub_WSAGetLastError(void);
 void WINAPI stub_WSASetLastError(int iError);
-int WINAPI stub_WSACancelBlockingCall(void);
-WINBOOL WINAPI stub_WSAIsBlocking(void);
 int WINAPI stub_WSApSetPostRoutine(FARPROC post_routine);
 DWORD WINAPI stub_WsControl(DWORD protocol, DWORD action, void *in, DWORD *in_length, void *out, DWORD *out_length);
 int WINAPI stub_rcmd(char **host, int port, const char *local_user, const char *user, const char *command,

@@ -3,11 +3,21 @@
 #define VMMC_API_H
 
 #include "fdtab.h"
+#include "hook.h"
 #include "kernel.h"
 #include "wsaerr.h"
 
 #include <wsock32_api.h>
 #include <wsock32_real.h>
+
+/* True if the thread is inside of its blocking hook, where hardly any call is legal; its error is set. */
+static inline bool api_refuses(void)
+{
+    if (__builtin_expect(!wait_has_interludes(), 1) || hook_begin_call())
+        return false;
+    wsaerr_fail(-WSAEINPROGRESS);
+    return true;
+}
 
 /* A result of the layers below as WinSock gives it. */
 static inline int api_result(int result)

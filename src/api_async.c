@@ -25,6 +25,8 @@ static int select_by_system(SOCKET s, HWND window, u_int message, __LONG32 event
 
 int WINAPI api_WSAAsyncSelect(SOCKET s, HWND window, u_int message, __LONG32 events)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
     if (!is_ours(sock) || !async_select(sock, window, message, (uint32_t)events))
         return select_by_system(s, window, message, events);

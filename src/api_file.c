@@ -141,6 +141,8 @@ static bool needs_system(DWORD flags, const OVERLAPPED *overlapped)
 BOOL WINAPI api_TransmitFile(SOCKET s, HANDLE file, DWORD bytes, DWORD bytes_per_send, OVERLAPPED *overlapped,
                              TRANSMIT_FILE_BUFFERS *around, DWORD flags)
 {
+    if (api_refuses())
+        return FALSE;
     const file_request_t request = {file, bytes, bytes_per_send, around, flags};
     sock_t *sock = fdtab_get(s);
     if (!sock || !sock_may_move_bytes(sock))
@@ -169,6 +171,8 @@ BOOL WINAPI api_TransmitFile(SOCKET s, HANDLE file, DWORD bytes, DWORD bytes_per
 BOOL WINAPI api_AcceptEx(SOCKET listener, SOCKET accepted, void *output, DWORD data_length, DWORD local_length,
                          DWORD remote_length, DWORD *received, OVERLAPPED *overlapped)
 {
+    if (api_refuses())
+        return FALSE;
     sock_t *sock = fdtab_get(accepted);
     const sock_t *from = fdtab_get(listener);
     if (sock && data_length)
@@ -184,6 +188,8 @@ BOOL WINAPI api_AcceptEx(SOCKET listener, SOCKET accepted, void *output, DWORD d
  * stub that receives nothing. */
 int WINAPI api_WSARecvEx(SOCKET s, char *bytes, int count, int *flags)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     const sock_t *sock = fdtab_get(s);
     if (!flags || !((sock && sock_may_move_bytes(sock)) || forward_on_wine()))
         return real_WSARecvEx(s, bytes, count, flags);

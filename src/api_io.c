@@ -43,6 +43,8 @@ static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int
 
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return send_by_system(sock, s, bytes, count, flags);
@@ -54,6 +56,8 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return receive_by_system(sock, s, bytes, count, flags);
@@ -67,6 +71,8 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 /* On a connected stream the address is ignored. */
 int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const struct sockaddr *to, int to_length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     if (!may_move_bytes(s))
         return real_sendto(s, bytes, count, flags, to, to_length);
     return api_send(s, bytes, count, flags);
@@ -75,6 +81,8 @@ int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const s
 /* On a connected stream the sender's address is left as it is. */
 int WINAPI api_recvfrom(SOCKET s, char *bytes, int count, int flags, struct sockaddr *from, int *from_length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     if (!may_move_bytes(s))
         return real_recvfrom(s, bytes, count, flags, from, from_length);
     return api_recv(s, bytes, count, flags);

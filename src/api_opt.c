@@ -12,6 +12,8 @@ static int ip_option(int level, int option)
 
 int WINAPI api_getsockopt(SOCKET s, int level, int option, char *value, int *length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     return real_getsockopt(s, level, ip_option(level, option), value, length);
 }
 
@@ -41,6 +43,8 @@ static void remember(sock_t *sock, int option, const char *value, int length)
 
 int WINAPI api_setsockopt(SOCKET s, int level, int option, const char *value, int length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     int result = real_setsockopt(s, level, ip_option(level, option), value, length);
     DWORD error = GetLastError();
     sock_t *sock = fdtab_get(s);
@@ -52,6 +56,8 @@ int WINAPI api_setsockopt(SOCKET s, int level, int option, const char *value, in
 
 int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
     if (!sock || !argument)
         return real_ioctlsocket(s, command, argument);

@@ -311,6 +311,10 @@ static void sleep_armed(selection_t *all)
     bool futex, entered = enter_all(all), complete = arm_all(all, waiter, &futex);
     while (entered && !look_armed(all) && now < all->deadline && nap < LONGEST_NAP_US * 4) {
         uint64_t limit = !complete && nap > FALLBACK_NAP_US ? FALLBACK_NAP_US : nap;
+        if (wait_interlude() && limit > WAIT_INTERLUDE_US)
+            limit = WAIT_INTERLUDE_US;
+        if (wait_is_cancelled())
+            break;
         wait_sleep(waiter, futex, all->deadline - now < limit ? all->deadline - now : limit);
         nap *= 4; /* after the longest nap everything is asked afresh: sockets may have become user-level */
         now = os_now_us();
@@ -382,6 +386,8 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
 
 int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *excepts, const PTIMEVAL timeout)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     static uint32_t learnt_spin; /* a hint shared by all threads; a torn value would do no harm */
     selection_t all;
     all.sets[READS] = reads;
@@ -395,6 +401,8 @@ int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *except
     int result;
     do {
         result = select_round(&all, &learnt_spin);
+        if (result == ASK_AGAIN && wait_is_cancelled())
+            result = wsaerr_fail(-WSAEINTR);
     } while (result == ASK_AGAIN);
     DWORD error = GetLastError();
     release(&all);

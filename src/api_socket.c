@@ -14,7 +14,10 @@ static void prepare(void)
 int WINAPI api_WSAStartup(WORD version, WSADATA *data)
 {
     prepare();
-    return real_WSAStartup(version, data);
+    int error = real_WSAStartup(version, data);
+    if (error == 0)
+        hook_note_version(LOBYTE(version));
+    return error;
 }
 
 static void close_entry(sock_t *sock, void *context)
@@ -26,6 +29,8 @@ static void close_entry(sock_t *sock, void *context)
 /* Only the last of nested calls closes the process's sockets; which one that was shows afterwards. */
 int WINAPI api_WSACleanup(void)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     int result = real_WSACleanup();
     DWORD error = GetLastError();
     SOCKET probe = result == 0 ? real_socket(AF_INET, SOCK_DGRAM, 0) : 0;
@@ -40,6 +45,8 @@ int WINAPI api_WSACleanup(void)
 /* A type of 0 means "the family's default", which for the Internet is a stream. */
 SOCKET WINAPI api_socket(int family, int type, int protocol)
 {
+    if (api_refuses())
+        return INVALID_SOCKET;
     prepare();
     SOCKET s = real_socket(family, type, protocol);
     DWORD error = GetLastError();
@@ -51,11 +58,15 @@ SOCKET WINAPI api_socket(int family, int type, int protocol)
 
 int WINAPI api_bind(SOCKET s, const struct sockaddr *name, int length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     return real_bind(s, name, length);
 }
 
 int WINAPI api_listen(SOCKET s, int backlog)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     int result = real_listen(s, backlog);
     sock_t *sock = fdtab_get(s);
     if (result == 0 && sock)
@@ -65,6 +76,8 @@ int WINAPI api_listen(SOCKET s, int backlog)
 
 int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     int result = real_connect(s, name, length);
     DWORD error = GetLastError();
     sock_t *sock = fdtab_get(s);
@@ -80,9 +93,16 @@ int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)
 
 SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
 {
+    if (api_refuses())
+        return INVALID_SOCKET;
+    sock_t *listener = fdtab_get(s);
+    int stop = listener && !load_relaxed(&listener->nonblocking) ? sock_await(listener, s, false, STREAM_NEVER) : 0;
+    if (stop) {
+        wsaerr_fail(stop);
+        return INVALID_SOCKET;
+    }
     SOCKET accepted = real_accept(s, name, length);
     DWORD error = GetLastError();
-    sock_t *listener = fdtab_get(s);
     if (accepted != INVALID_SOCKET) {
         sock_t *sock = sock_accepted(accepted, listener);
         if (sock)
@@ -99,11 +119,15 @@ SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
 
 int WINAPI api_getsockname(SOCKET s, struct sockaddr *name, int *length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     return real_getsockname(s, name, length);
 }
 
 int WINAPI api_getpeername(SOCKET s, struct sockaddr *name, int *length)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
     if (sock && sock_is_over(sock))
         return wsaerr_fail(-WSAENOTCONN);
@@ -112,6 +136,8 @@ int WINAPI api_getpeername(SOCKET s, struct sockaddr *name, int *length)
 
 int WINAPI api_shutdown(SOCKET s, int how)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
     if (!sock || how < 0 || how > 2 || sock_shutdown(sock, s, how) == -WSAEOPNOTSUPP)
         return real_shutdown(s, how);
@@ -122,6 +148,8 @@ int WINAPI api_shutdown(SOCKET s, int how)
 /* The end is published before the kernel's handle goes: whoever sees the kernel connection end finds it there. */
 int WINAPI api_closesocket(SOCKET s)
 {
+    if (api_refuses())
+        return SOCKET_ERROR;
     DWORD error = GetLastError(); /* a close that succeeds leaves it alone */
     if (fdtab_get(s))
         sock_close(s);

@@ -90,6 +90,7 @@ static bool set_value(config_t *config, const char *name, const char *text)
     static const char *const waits[] = {"auto", "futex", "event", NULL};
     static const char *const levels[] = {"off", "error", "info", "debug", NULL};
     int choice;
+    bool wanted;
     if (strcmp(name, "enabled") == 0)
         return parse_bool(text, &config->enabled);
     if (strcmp(name, "include_ports") == 0)
@@ -106,6 +107,10 @@ static bool set_value(config_t *config, const char *name, const char *text)
         config->wait = (wait_choice_t)choice;
         return true;
     }
+    if (strcmp(name, "blocking_hooks") == 0 && parse_bool(text, &wanted)) {
+        config->blocking_hooks = wanted ? HOOKS_ON : HOOKS_OFF;
+        return true;
+    }
     if (strcmp(name, "log_level") == 0 && parse_word(text, levels, &choice)) {
         config->log_level = (log_level_t)choice;
         return true;
@@ -118,7 +123,7 @@ static bool set_value(config_t *config, const char *name, const char *text)
 }
 
 static const char *const setting_names[] = {"enabled", "include_ports", "exclude_ports", "ring_size", "ring_max",
-                                            "spin",    "wait",          "log_level",     "log_file",  NULL};
+                                            "spin",    "wait",          "log_level",     "log_file",  "blocking_hooks", NULL};
 
 static bool is_setting(const char *name)
 {

@@ -22,6 +22,7 @@ typedef struct port_set {
     port_range_t ranges[CONFIG_MAX_RANGES];
 } port_set_t;
 
+typedef enum hook_choice { HOOKS_AUTO, HOOKS_OFF, HOOKS_ON } hook_choice_t;
 typedef enum wait_choice { WAIT_AUTO, WAIT_FUTEX, WAIT_EVENT } wait_choice_t;
 
 typedef struct config {
@@ -32,6 +33,7 @@ typedef struct config {
     uint32_t ring_max_bytes;  /* VMMC_RING_MAX = 1M        what it may grow to, likewise */
     uint32_t spin_us;         /* VMMC_SPIN = 100           longest spin before sleeping, in microseconds */
     wait_choice_t wait;       /* VMMC_WAIT = auto | futex | event */
+    hook_choice_t blocking_hooks; /* VMMC_BLOCKING_HOOKS = 0 | 1; else as the system: in Windows, not on Wine */
     log_level_t log_level;    /* VMMC_LOG_LEVEL = off | error | info | debug */
     char log_file[260];       /* VMMC_LOG_FILE           "%p" stands for the process's number */
 } config_t;

@@ -201,9 +201,30 @@ static bool is_still(const sock_t *sock, uintptr_t handle)
     return sock->handle == handle && !load_acquire(&sock->stream.closing);
 }
 
+int sock_await(sock_t *sock, uintptr_t handle, bool writable, uint64_t deadline)
+{
+    if (!wait_has_interludes())
+        return 0;
+    int error = kernel_wait_until(handle, writable, 0);
+    while (error == -WSAETIMEDOUT && wait_interlude()) {
+        uint64_t now = os_now_us(), soon = now + WAIT_INTERLUDE_US;
+        if (wait_is_cancelled())
+            return -WSAEINTR;
+        if (!is_still(sock, handle))
+            return -WSAENOTSOCK;
+        if (now >= deadline)
+            return error;
+        error = kernel_wait_until(handle, writable, soon < deadline ? soon : deadline);
+    }
+    return error == -WSAETIMEDOUT ? 0 : error;
+}
+
 /* The kernel socket of a stream is non-blocking whatever the program wants, so blocking is done here. */
 static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sending)
 {
+    int stop = transfer->blocking ? sock_await(sock, transfer->socket, sending, transfer->deadline) : 0;
+    if (stop)
+        return stop;
     for (;;) {
         int moved = sending ? real_send(transfer->socket, transfer->bytes, (int)transfer->count,
                                         transfer->urgent ? MSG_OOB : 0)
@@ -214,7 +235,9 @@ static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sendin
         int error = wsaerr_from_system();
         if (error != -WSAEWOULDBLOCK || !transfer->blocking)
             return error;
-        error = kernel_wait_until(transfer->socket, sending, transfer->deadline);
+        error = sock_await(sock, transfer->socket, sending, transfer->deadline);
+        if (!error)
+            error = kernel_wait_until(transfer->socket, sending, transfer->deadline);
         if (error)
             return error;
         if (!is_still(sock, transfer->socket))
@@ -279,7 +302,7 @@ static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
         transfer->bytes = bytes + done;
         transfer->count = (uint32_t)(count - done);
         int more = piece(sock, transfer, sending);
-        if (more == -WSAETIMEDOUT && sending)
+        if (sending && may_have_sent_a_part(more))
             return more;
         if (more <= 0)
             break;

@@ -69,6 +69,9 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
 /* The same as ReadFile and WriteFile have it: they wait for ever, whatever the program has set. */
 int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count);
 int sock_write(sock_t *sock, uintptr_t handle, const void *bytes, int count);
+/* In a thread with a blocking hook: run it until the kernel socket is ready.  0: ready, or there is no hook; otherwise
+ * -WSAEINTR, -WSAETIMEDOUT or -WSAENOTSOCK. */
+int sock_await(sock_t *sock, uintptr_t handle, bool writable, uint64_t deadline);
 /* Several sends of one thread that no other thread's bytes come between; blocking, whatever the socket's mode.  Begin
  * gives SOCK_TURN_OURS: use sock_send_in_turn(), whose result is `count` or the error, then sock_end_turn(); or
  * SOCK_TURN_KERNEL: use one call of the system, then tell sock_end_kernel_turn() how many bytes it moved, negative: not

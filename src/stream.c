@@ -269,6 +269,11 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us)
     return changed;
 }
 
+static bool is_cancelled(const outlook_t *outlook)
+{
+    return outlook->interludes && wait_is_cancelled();
+}
+
 /* True if no sleep was needed: spinning pays. */
 static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline, uint32_t kicks)
 {
@@ -281,7 +286,10 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     lock_release(&half->lock);
     while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && !vmmc_link_is_dead(stream->link) &&
            !load_relaxed(&stream->broken)) {
-        wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < nap ? deadline - now : nap);
+        uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
+        if (is_cancelled(outlook))
+            break;
+        wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < limit ? deadline - now : limit);
         nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
         slept = true;
@@ -301,7 +309,7 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
     bool paid = hit || sleep_armed(stream, half, outlook, deadline, kicks);
     lock_take(&half->lock);
     spin_learn(&half->learnt_spin, paid);
-    return hit || deadline == STREAM_NEVER || os_now_us() < deadline;
+    return hit || (!is_cancelled(outlook) && (deadline == STREAM_NEVER || os_now_us() < deadline));
 }
 
 /* ---- the end ---- */

@@ -24,6 +24,8 @@
 #define STREAM_INLINE (-7)    /* urgent bytes are delivered in line, so there is none to ask for */
 #define STREAM_NO_SPACE (-8)  /* an urgent byte was dropped for lack of a buffer */
 
+#define STREAM_INTERRUPTED (-9) /* the program has called the wait off */
+
 #define STREAM_NEVER UINT64_MAX
 
 /* The kernel connection below a stream; every call gets `socket` and none of them blocks, except wait(). */

@@ -39,6 +39,7 @@ typedef struct outlook {
     const word_t *words[4];
     uint32_t seen[4];
     unsigned count;
+    bool interludes; /* a call of the program's waits */
 } outlook_t;
 
 static inline void outlook_add(outlook_t *outlook, const word_t *word, uint32_t seen)
@@ -57,7 +58,7 @@ static inline bool outlook_has_changed(const outlook_t *outlook)
 }
 
 /* Sleep until the outlook changes, somebody wakes us or `deadline` passes.  Called and returns with half->lock held, by
- * a thread that holds the stream; false: the deadline has passed. */
+ * a thread that holds the stream; false: the deadline has passed, or an interlude has cancelled the wait. */
 bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline);
 /* A short look without sleeping, for at most `us`; true: the outlook changed. */
 bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us);

@@ -177,7 +177,7 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool first
 static void look_out(const half_t *rx, outlook_t *outlook)
 {
     const flow_shm_t *flow = rx->flow;
-    *outlook = (outlook_t){.count = 0};
+    *outlook = (outlook_t){.interludes = true};
     outlook_add(outlook, &flow->tail, rx->seen);
     outlook_add(outlook, &flow->state, load_acquire(&flow->state));
     outlook_add(outlook, &flow->switches, rx->switches);
@@ -211,7 +211,7 @@ static int receive_held(stream_t *stream, const transfer_t *transfer)
         look_out(rx, &outlook);
         outlook.seen[1] = state;
         if (!stream__sleep(stream, rx, &outlook, transfer->deadline)) {
-            result = STREAM_TIMEOUT;
+            result = wait_is_cancelled() ? STREAM_INTERRUPTED : STREAM_TIMEOUT;
             break;
         }
     }

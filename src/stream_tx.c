@@ -185,7 +185,7 @@ static void ask_for_larger_ring(stream_t *stream, uint32_t count)
 static void look_out(const half_t *tx, outlook_t *outlook)
 {
     const flow_shm_t *flow = tx->flow;
-    *outlook = (outlook_t){.count = 0};
+    *outlook = (outlook_t){.interludes = true};
     outlook_add(outlook, &flow->head, load_acquire(&flow->head));
     outlook_add(outlook, &flow->offer, load_acquire(&flow->offer));
     outlook_add(outlook, &flow->followed, load_acquire(&flow->followed));
@@ -260,7 +260,9 @@ static int wait_for_kernel(stream_t *stream, const transfer_t *transfer)
         return STREAM_TIMEOUT;
     uint64_t ms = (transfer->deadline - now) / 1000 + 1;
     lock_release(&tx->lock);
-    stream->kernel->wait(stream->socket, true, ms < 50 ? (unsigned)ms : 50);
+    unsigned most = wait_interlude() ? WAIT_INTERLUDE_US / 1000 : 50;
+    if (!wait_is_cancelled())
+        stream->kernel->wait(stream->socket, true, ms < most ? (unsigned)ms : most);
     lock_take(&tx->lock);
     return 0;
 }
@@ -285,11 +287,11 @@ static int wait_frozen(stream_t *stream, const transfer_t *transfer)
 static int wait_for_turn(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
-    outlook_t outlook = {.count = 0};
+    outlook_t outlook = {.interludes = true};
     if (!transfer->blocking)
         return STREAM_AGAIN;
     if (!stream__sleep(stream, tx, &outlook, transfer->deadline))
-        return STREAM_TIMEOUT;
+        return wait_is_cancelled() ? STREAM_INTERRUPTED : STREAM_TIMEOUT;
     return stream__gone(stream, transfer->socket);
 }
 
@@ -344,13 +346,15 @@ static int send_in_turn(stream_t *stream, const transfer_t *transfer)
     int step = transfer->count ? 0 : send_nothing(stream, transfer);
     while (done < transfer->count) {
         step = send_step(stream, transfer, done);
+        if (step == 0 && wait_is_cancelled())
+            step = STREAM_INTERRUPTED;
         if (step < 0)
             break;
         done += (uint32_t)step;
     }
     if (step == STREAM_BY_KERNEL && done)
         return (int)done; /* the caller goes on with the rest by the kernel */
-    if (step < 0 && (done == 0 || step == STREAM_TIMEOUT))
+    if (step < 0 && (done == 0 || step == STREAM_TIMEOUT || step == STREAM_INTERRUPTED))
         return step;
     return (int)done;
 }

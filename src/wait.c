@@ -180,6 +180,27 @@ void wait_wake_own(uint32_t number)
     wait_page_wake(&own.page, number);
 }
 
+/* ---- interludes ---- */
+
+_Atomic(const wait_interlude_t *) wait__interlude;
+
+void wait_set_interlude(const wait_interlude_t *interlude)
+{
+    atomic_store(&wait__interlude, interlude);
+}
+
+bool wait_interlude(void)
+{
+    const wait_interlude_t *interlude = atomic_load(&wait__interlude);
+    return interlude && interlude->run();
+}
+
+bool wait_is_cancelled(void)
+{
+    const wait_interlude_t *interlude = atomic_load(&wait__interlude);
+    return interlude && interlude->cancelled();
+}
+
 /* ---- other processes' pages ---- */
 
 waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES])

@@ -46,6 +46,31 @@ waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES]);
 void wait_page_close(waiter_page_t *page);
 void wait_page_wake(waiter_page_t *page, uint32_t number);
 
+/* ---- interludes ---- */
+
+#define WAIT_INTERLUDE_US 10000
+
+/* A call of the program's own that some threads make while they wait: WinSock 1.1's blocking hook. */
+typedef struct wait_interlude {
+    bool (*run)(void);       /* false: the calling thread has none */
+    bool (*cancelled)(void); /* during it the program has called the wait off */
+} wait_interlude_t;
+
+/* Written by wait_set_interlude() alone; here so that calls on the fast path can ask in line. */
+extern _Atomic(const wait_interlude_t *) wait__interlude;
+
+/* For the whole process, from now on. */
+void wait_set_interlude(const wait_interlude_t *interlude);
+/* Before each sleep of a call of the program's, by a thread that holds no lock.  True: sleep WAIT_INTERLUDE_US at most,
+ * or not at all if the wait is cancelled now. */
+bool wait_interlude(void);
+bool wait_is_cancelled(void);
+/* True if some thread may have one. */
+static inline bool wait_has_interludes(void)
+{
+    return atomic_load_explicit(&wait__interlude, memory_order_relaxed) != NULL;
+}
+
 /* ---- spinning ---- */
 
 /* One bounded spin; it ends early when the thread noticed that it had been taken off its processor. */

@@ -14,6 +14,8 @@ int wsaerr_from_stream(int result)
         return -WSAESHUTDOWN;
     case STREAM_CANCELLED:
         return -WSAENOTSOCK; /* what Wine's builtin gives; Windows may say WSAEINTR */
+    case STREAM_INTERRUPTED:
+        return -WSAEINTR;
     case STREAM_TIMEOUT:
         return -WSAETIMEDOUT;
     case STREAM_INLINE:

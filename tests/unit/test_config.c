@@ -66,6 +66,7 @@ static void defaults_hold_without_any_source(void **state)
     assert_int_equal(config.ring_max_bytes, 1 << 20);
     assert_int_equal(config.spin_us, 100);
     assert_int_equal(config.wait, WAIT_AUTO);
+    assert_int_equal(config.blocking_hooks, HOOKS_AUTO);
     assert_int_equal(config.log_level, LOG_OFF);
     assert_true(config_allows_ports(&config, 1, 65535));
 }
@@ -84,7 +85,8 @@ static void the_file_sets_every_value(void **state)
     config_t config;
     (void)state;
     write_ini("; a comment\r\n# another\r\n[vmmc]\r\n\r\nenabled=0\r\n  include_ports = 80, 8000-8999 \r\n"
-              "exclude_ports=8080\r\nring_size=128K\r\nring_max=4m\r\nspin = 0\r\nwait = event\r\n");
+              "exclude_ports=8080\r\nring_size=128K\r\nring_max=4m\r\nspin = 0\r\nwait = event\r\n"
+              "blocking_hooks = 1\r\n");
     config_load(&config, ini_path);
     assert_int_equal(log_lines(""), 0);
     assert_false(config.enabled);
@@ -96,6 +98,7 @@ static void the_file_sets_every_value(void **state)
     assert_int_equal(config.ring_max_bytes, 4 << 20);
     assert_int_equal(config.spin_us, 0);
     assert_int_equal(config.wait, WAIT_EVENT);
+    assert_int_equal(config.blocking_hooks, HOOKS_ON);
 }
 
 static void the_environment_goes_before_the_file(void **state)
@@ -127,6 +130,7 @@ static const wrong_value_t wrong_values[] = {
     {"VMMC_RING_MAX", "18446744073709617152"}, {"VMMC_SPIN", "1e3"},
     {"VMMC_SPIN", "100001"},          {"VMMC_SPIN", "0x10"},
     {"VMMC_SPIN", "+1"},              {"VMMC_SPIN", "K"},
+    {"VMMC_BLOCKING_HOOKS", "auto"},  {"VMMC_BLOCKING_HOOKS", "2"},
     {"VMMC_WAIT", "poll"},            {"VMMC_WAIT", "FUTEX"},
     {"VMMC_INCLUDE_PORTS", "0"},      {"VMMC_INCLUDE_PORTS", "65536"},
     {"VMMC_INCLUDE_PORTS", "90-80"},  {"VMMC_INCLUDE_PORTS", "80-"},

@@ -387,6 +387,72 @@ static void armed_waiters_are_woken_by_bytes_ends_and_closing(void **state)
     }
 }
 
+/* ---- interludes ---- */
+
+static word_t interludes_run;
+static uint32_t interludes_wanted;
+
+static bool run_interlude(void)
+{
+    word_add(&interludes_run, 1);
+    return true;
+}
+
+static bool had_enough(void)
+{
+    return load_relaxed(&interludes_run) >= interludes_wanted;
+}
+
+static void begin_interludes(uint32_t wanted)
+{
+    static const wait_interlude_t interlude = {run_interlude, had_enough};
+    store_relaxed(&interludes_run, 0);
+    interludes_wanted = wanted;
+    wait_set_interlude(&interlude);
+}
+
+static void a_wait_is_called_off_in_an_interlude(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[9000] = {0};
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    for (uint32_t wanted = 1; wanted < 5; wanted++) {
+        begin_interludes(wanted);
+        transfer_t transfer = request(&pair.end[1], bytes, 100, UNIT_PATIENCE_US);
+        assert_int_equal(stream_receive(&pair.end[1], &transfer), STREAM_INTERRUPTED);
+        assert_int_equal(load_relaxed(&interludes_run), wanted);
+    }
+    const kernel_calls_t calls = odd_kernel();
+    pair.end[0].kernel = &calls;
+    store_relaxed(&kernel_is_full, 1);
+    begin_interludes(5);
+    transfer_t transfer = request(&pair.end[0], bytes, sizeof bytes, UNIT_PATIENCE_US);
+    assert_int_equal(stream_send(&pair.end[0], &transfer), STREAM_INTERRUPTED);
+    store_relaxed(&kernel_is_full, 0);
+    wait_set_interlude(NULL);
+    unit_pair_close(&pair);
+}
+
+/* A demotion waits for the other side, but it is no call of the program's that waits. */
+static void no_interlude_in_a_demotion(void **state)
+{
+    unit_pair_t pair;
+    unit_watcher_t watcher;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    unit_send(&pair.end[0], 1, 0, 1000, true);
+    unit_watch(&watcher, &pair.end[0], &pair.end[1]);
+    begin_interludes(1);
+    assert_int_equal(stream_demote(&pair.end[1]), 0);
+    assert_int_equal(load_relaxed(&interludes_run), 0);
+    wait_set_interlude(NULL);
+    unit_unwatch(&watcher);
+    unit_pair_close(&pair);
+}
+
 /* ---- several threads ---- */
 
 #define RECORD 9001u
@@ -458,6 +524,70 @@ static void *receive_part(void *argument)
         for (int i = 0; i < got; i++)
             party->sum += bytes[i];
     }
+}
+
+static void *send_outside_of_the_turn(void *argument)
+{
+    uint8_t late[100];
+    stream_t *stream = argument;
+    memset(late, 2, sizeof late);
+    transfer_t transfer = request(stream, late, sizeof late, UNIT_PATIENCE_US);
+    unit_check(stream_send(stream, &transfer) == (int)sizeof late);
+    return NULL;
+}
+
+static bool somebody_sleeps(half_t *half)
+{
+    lock_take(&half->lock);
+    bool asleep = half->sleepers != NULL;
+    lock_release(&half->lock);
+    return asleep;
+}
+
+static void a_turn_keeps_other_senders_out(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[300];
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    stream_t *stream = &pair.end[0];
+    assert_int_equal(stream_begin_turn(stream, stream->socket), 0);
+    memset(bytes, 1, sizeof bytes);
+    transfer_t transfer = request(stream, bytes, 100, UNIT_PATIENCE_US);
+    transfer.in_turn = true;
+    assert_int_equal(stream_send(stream, &transfer), 100);
+    pthread_t other = unit_thread(send_outside_of_the_turn, stream);
+    while (!somebody_sleeps(&stream->tx))
+        usleep(100);
+    assert_int_equal(stream_send(stream, &transfer), 100);
+    stream_end_turn(stream);
+    unit_join(other);
+    for (uint32_t done = 0; done < sizeof bytes;)
+        done += (uint32_t)unit_receive(&pair.end[1], bytes + done, sizeof bytes - done, true);
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        assert_int_equal(bytes[i], i < 200 ? 1 : 2);
+    unit_pair_close(&pair);
+}
+
+static void a_turn_ends_with_its_stream(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte = 0;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    stream_t *stream = &pair.end[0];
+    assert_int_equal(stream_begin_turn(stream, stream->socket + 1), STREAM_CANCELLED);
+    assert_int_equal(stream_begin_turn(stream, stream->socket), 0);
+    stream_close(stream, false);
+    transfer_t transfer = request(stream, &byte, 1, UNIT_PATIENCE_US);
+    transfer.in_turn = true;
+    assert_int_equal(stream_send(stream, &transfer), STREAM_CANCELLED);
+    assert_false(stream_is_gone(stream));
+    stream_end_turn(stream);
+    assert_true(stream_is_gone(stream));
+    unit_pair_close(&pair);
 }
 
 static void receives_of_several_threads_share_every_byte(void **state)
@@ -581,7 +711,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(closing_wakes_a_sender_that_sleeps),
         cmocka_unit_test(armed_waiters_are_woken_by_bytes_ends_and_closing),
         cmocka_unit_test(blocking_sends_of_several_threads_do_not_mix),
+        cmocka_unit_test(a_turn_keeps_other_senders_out),
+        cmocka_unit_test(a_turn_ends_with_its_stream),
         cmocka_unit_test(receives_of_several_threads_share_every_byte),
+        cmocka_unit_test(a_wait_is_called_off_in_an_interlude),
+        cmocka_unit_test(no_interlude_in_a_demotion),
         cmocka_unit_test(shutting_while_another_thread_sends_ends_the_stream),
         cmocka_unit_test(bytes_published_just_before_death_are_received),
         cmocka_unit_test(the_largest_ring_of_the_settings_can_be_had),
