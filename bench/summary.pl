@@ -133,25 +133,32 @@ sub print_test {
     print_tail($row) if $test eq 'rtt:64:';
 }
 
+# Long slices alone say nothing about a state, unless a test has no others.
+sub is_shown {
+    my ($row, $has_short) = @_;
+    return $row && (!$has_short || grep { !$_->{long} } values %$row);
+}
+
 sub print_state {
-    my ($state, $table, $tests) = @_;
+    my ($state, $table, $tests, $has_short) = @_;
     printf "\n%s\n", $state;
     printf "%-34s %-5s" . '%11s' x @variants . "%14s%12s%9s\n", '', '', @heading{@variants}, 'ours/builtin',
         'ours/ring', 'samples';
-    print_test($_, $table->{$_}) for grep { $table->{$_} } @$tests;
+    print_test($_, $table->{$_}) for grep { is_shown($table->{$_}, $has_short->{$_}) } @$tests;
     print "* slices too long for one state, the same in both tables\n";
 }
 
 sub print_states {
     my ($summary, $samples, $option) = @_;
     my @seen = map { @$_{qw(before after)} } @$samples;
+    my %has_short = map { $_->{test} => 1 } grep { !$_->{long} } @$samples;
     for my $state (qw(near far)) {
         my $heading = sprintf '%s: cache-line round trip %s %.2f us', $state, $state eq 'near' ? 'under' : 'from',
             $option->{'near-limit'};
         my @trips = map { @$_{qw(before after)} } grep { $_->{state} eq $state && !$_->{long} } @$samples;
         if (@trips) {
             print_state("$heading, its median " . figure(median(@trips)), $summary->{$state},
-                tests_in_order(@$samples));
+                tests_in_order(@$samples), \%has_short);
         } else {
             printf "\n%s: not seen in %d s (round trips of the cache line from %s to %s us)\n", $heading,
                 $option->{seconds}, map { figure($_) } (sort { $a <=> $b } @seen)[0, -1];
