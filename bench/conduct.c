@@ -61,14 +61,15 @@ static bool time_is_up(void)
     return net_clock_ns() >= run.end_ns;
 }
 
-static double await_state(void)
+/* False: the time is up before the state that we are waiting for has come. */
+static bool await_state(double *state)
 {
-    double state = cores_round_trip_us();
-    while (run.near_below > 0 && state >= run.near_below && !time_is_up()) {
+    while ((*state = cores_round_trip_us()) >= run.near_below && run.near_below > 0) {
+        if (time_is_up())
+            return false;
         net_sleep_ms(STATE_WAIT_MS);
-        state = cores_round_trip_us();
     }
-    return state;
+    return true;
 }
 
 static void play(const bench_test_t *test, const part_t *part, unsigned milliseconds, char *result)
@@ -130,8 +131,9 @@ static void take_block(const bench_test_t *test)
         shuffle(order, test->parts);
         for (unsigned i = 0; i < test->parts; i++) {
             const part_t *part = &test->part[order[i]];
-            if (!part->long_milliseconds)
-                take_slice(test, part, run.slice_ms, await_state());
+            double before;
+            if (!part->long_milliseconds && await_state(&before))
+                take_slice(test, part, run.slice_ms, before);
         }
     }
 }

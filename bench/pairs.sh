@@ -103,6 +103,7 @@ start_player() {
     # shellcheck disable=SC2046
     (run_end "$client" client session $(meeting_point "$client" "$name") "$@") \
         <"$scratch/$name.in" >"$scratch/$name.out" 2>>"$pair_log" &
+    echo $! >>"$scratch/running" # it does not get as far as run_end if nobody opens its pipes
 }
 
 # One line that is written over on a terminal; nothing elsewhere.
