@@ -1,4 +1,4 @@
-/* files: TransmitFile and AcceptEx, the calls that Microsoft added to WinSock 1.1. */
+/* files: TransmitFile, AcceptEx and WSARecvEx, the calls that Microsoft added to WinSock 1.1. */
 #include "wire.h"
 
 enum { SMALL = 100, LARGE = 6 * 1000 * 1000, LEG = 5000, BULK = 100000, LARGEST = 16384, NAMES = sizeof(struct sockaddr_in) + 16 };
@@ -546,6 +546,39 @@ static void acceptex_takes_over_the_linger_of_the_listener(void **state)
     close_both(s, a.listener);
 }
 
+/* ---- WSARecvEx ---- */
+
+static int recv_ex(SOCKET s, char *bytes, int count, int flags)
+{
+    int given = flags, result = WSARecvEx(s, bytes, count, &flags);
+    CHECK_IS(given, flags);
+    return result;
+}
+
+static void recv_ex_takes_its_flags_by_reference(void **state)
+{
+    SOCKET s = tcp_socket(), t;
+    char text[8];
+    (void)state;
+    CHECK_FAILS(WSAENOTCONN, recv_ex(s, text, sizeof text, 0));
+    CHECK_IS(0, closesocket(s));
+    used_pair(&s, &t);
+    send_all(t, "peekaboo", 8);
+    CHECK_IS(4, recv_ex(s, text, 4, MSG_PEEK));
+    CHECK(memcmp(text, "peek", 4) == 0);
+    CHECK_IS(5, recv_ex(s, text, 5, 0));
+    CHECK_IS(3, recv_ex(s, text, 8, 0));
+    CHECK(memcmp(text, "boo", 3) == 0);
+    set_nonblocking(s, true);
+    CHECK_FAILS(WSAEWOULDBLOCK, recv_ex(s, text, 8, 0));
+    CHECK_IS(0, shutdown(t, 1));
+    CHECK(is_ready(s, 'r', 10000));
+    CHECK_IS(0, recv_ex(s, text, 8, 0));
+    CHECK_IS(0, shutdown(s, 0));
+    CHECK_FAILS(WSAESHUTDOWN, recv_ex(s, text, 8, 0));
+    close_both(s, t);
+}
+
 static const role_t roles[] = {
     { "read_records", read_records_role },
     { "call_in", call_in_role },
@@ -568,6 +601,7 @@ static const struct CMUnitTest tests[] = {
     CASE(acceptex_ends_with_its_listener),
     CASE(acceptex_by_completion_port),
     CASE(acceptex_takes_over_the_linger_of_the_listener),
+    CASE(recv_ex_takes_its_flags_by_reference),
 };
 
 HARNESS_MAIN(roles, tests)

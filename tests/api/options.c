@@ -59,6 +59,33 @@ static void make_refused(ends_t *e)
     CHECK_FAILS(WSAECONNREFUSED, connect(e->s, (struct sockaddr *)&address, sizeof address));
 }
 
+static SOCKET connect_at_once(unsigned short port)
+{
+    struct sockaddr_in address = loopback(port);
+    SOCKET s = tcp_socket();
+    set_nonblocking(s, true);
+    CHECK_FAILS(WSAEWOULDBLOCK, connect(s, (struct sockaddr *)&address, sizeof address));
+    return s;
+}
+
+/* A listener that nobody accepts from lets the connections that are too many wait. */
+static unsigned short full_listener(void)
+{
+    static unsigned short port;
+    if (port)
+        return port;
+    struct sockaddr_in address = loopback(0);
+    SOCKET listener = tcp_socket();
+    CHECK_IS(0, bind(listener, (struct sockaddr *)&address, sizeof address));
+    CHECK_IS(0, listen(listener, 1));
+    port = local_port(listener);
+    while (is_ready(connect_at_once(port), 'w', 1000))
+        harness_mark(__FILE__, __LINE__);
+    return port;
+}
+
+static void make_connecting(ends_t *e) { *e = (ends_t){ connect_at_once(full_listener()), 0 }; }
+
 static void make_own_shut(ends_t *e, int how)
 {
     make_connected(e);
@@ -324,6 +351,8 @@ static const struct {
       { 0, -57, 0, 0, 1, 1, 0, 1, 0, 0, 0, -57, -57, -54, -54, -57, -57, -57, -22, 0, -22, -57, 0 } },
     { "refused", make_refused,
       { 0, -57, 10061, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, -54, -54, -57, -57, -57, -22, -22, -53, -57, 0 } },
+    { "connecting", make_connecting,
+      { 0, -57, 0, 0, 0, 1, 0, 1, 0, 0, 0, -35, -35, -35, -35, -57, -57, -57, -22, -22, -37, -57, 0 } },
     { "connected", make_connected,
       { 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, -35, -35, 1, 0, 0, 0, 0, -22, -22, -56, 1, 0 } },
     { "own shutdown 0", make_own_shut_0,
@@ -468,8 +497,8 @@ static void check_lengths(SOCKET s)
 
 static void every_option_with_every_length(void **state)
 {
-    void (*const made[])(ends_t *e) = { make_fresh, make_connected, make_own_shut_1, make_other_closed, make_both_shut_2,
-                                        make_reset };
+    void (*const made[])(ends_t *e) = { make_fresh,      make_connecting,  make_connected, make_own_shut_1,
+                                        make_other_closed, make_both_shut_2, make_reset };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
         ends_t e;
