@@ -354,6 +354,23 @@ peer_t peer_start_inheriting(const char *role, const char *format, ...)
     return peer;
 }
 
+peer_t peer_start_inheriting_bare(const char *role, const char *format, ...)
+{
+    peer_t peer;
+    char arguments[512], own[MAX_PATH];
+    const char *bare = getenv("API_BARE"), *expected = getenv("EXPECT_DLL");
+    va_list list;
+    va_start(list, format);
+    vsnprintf(arguments, sizeof arguments, format, list);
+    va_end(list);
+    own_path(own, sizeof own);
+    SetEnvironmentVariableA("EXPECT_DLL", bare != NULL ? "builtin" : expected);
+    spawn(&peer, bare != NULL ? bare : own, role, arguments, true);
+    SetEnvironmentVariableA("EXPECT_DLL", expected);
+    peer_remember(&peer);
+    return peer;
+}
+
 void peer_join(peer_t *peer)
 {
     DWORD code = 0;

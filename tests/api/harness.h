@@ -6,6 +6,7 @@
  * Environment: EXPECT_DLL     ours or builtin: which wsock32 has to be loaded
  *              API_PEER       program to start as the peer (default: this one)
  *              API_PEER_DLL   ours or builtin: which wsock32 the peer has to have, when that differs
+ *              API_BARE       a copy of this program that has not got our DLL beside it
  *              API_SEED       number that varies sizes and data
  *              API_ONLY       run only the cases that match this pattern
  *              API_SECONDS    how long a case may take (default: 30)
@@ -71,6 +72,9 @@ typedef struct role {
 peer_t peer_start(const char *role, const char *format, ...) __attribute__((format(__MINGW_PRINTF_FORMAT, 2, 3)));
 /* The same, but with the handles of this process inherited, and always by this program with this DLL. */
 peer_t peer_start_inheriting(const char *role, const char *format, ...)
+    __attribute__((format(__MINGW_PRINTF_FORMAT, 2, 3)));
+/* The same by the copy of this program that has not got our DLL beside it, where there is one. */
+peer_t peer_start_inheriting_bare(const char *role, const char *format, ...)
     __attribute__((format(__MINGW_PRINTF_FORMAT, 2, 3)));
 void peer_join(peer_t *peer);
 void peer_kill(peer_t *peer);
