@@ -304,11 +304,27 @@ static bool look_armed(const selection_t *all)
     return look_for_news(all, &spin);
 }
 
+/* For a thread that ends in its sleep. */
+typedef struct select_guard {
+    wait_guard_t guard; /* first */
+    selection_t *all;
+} select_guard_t;
+
+static void abandon(wait_guard_t *guard)
+{
+    selection_t *all = ((select_guard_t *)guard)->all;
+    disarm_all(all);
+    leave_all(all);
+    release(all);
+}
+
 static void sleep_armed(selection_t *all)
 {
     waiter_t *waiter = wait_mine();
+    select_guard_t guard = {{NULL, abandon}, all};
     uint64_t nap = 1000, now = os_now_us();
     bool futex, entered = enter_all(all), complete = arm_all(all, waiter, &futex);
+    wait_guard(waiter, &guard.guard);
     while (entered && !look_armed(all) && now < all->deadline && nap < LONGEST_NAP_US * 4) {
         uint64_t limit = !complete && nap > FALLBACK_NAP_US ? FALLBACK_NAP_US : nap;
         if (wait_interlude() && limit > WAIT_INTERLUDE_US)
@@ -321,6 +337,7 @@ static void sleep_armed(selection_t *all)
         if (!complete)
             break;
     }
+    wait_unguard(waiter);
     disarm_all(all);
     leave_all(all);
 }

@@ -274,16 +274,55 @@ static bool is_cancelled(const outlook_t *outlook)
     return outlook->interludes && wait_is_cancelled();
 }
 
+/* What a thread leaves behind that ends in its sleep. */
+typedef struct stream_guard {
+    wait_guard_t guard; /* first */
+    stream_t *stream;
+    half_t *half;
+    sleeper_t *sleeper;
+} stream_guard_t;
+
+static void abandon(wait_guard_t *guard)
+{
+    stream_guard_t *left = (stream_guard_t *)guard;
+    half_t *half = left->half;
+    lock_take(&half->lock);
+    stream__disarm_locked(half, stream__waiter_word(left->stream, half), left->sleeper);
+    if (half->busy && half->turn == left->sleeper->number)
+        half->busy = false;
+    stream__wake_local(half);
+    lock_release(&half->lock);
+    stream__let_go(left->stream);
+}
+
+void stream__wait_kernel(stream_t *stream, half_t *half, unsigned ms)
+{
+    waiter_t *waiter = wait_mine();
+    bool sending = half == &stream->tx; /* a receiver is here for an instant only */
+    sleeper_t unarmed = {NULL, wait_number(waiter)};
+    stream_guard_t guard = {{NULL, abandon}, stream, half, &unarmed};
+    lock_release(&half->lock);
+    wait_guard(waiter, &guard.guard);
+    if (sending && wait_interlude() && ms > WAIT_INTERLUDE_US / 1000)
+        ms = WAIT_INTERLUDE_US / 1000;
+    if (!sending || !wait_is_cancelled())
+        stream->kernel->wait(stream->socket, sending, ms);
+    wait_unguard(waiter);
+    lock_take(&half->lock);
+}
+
 /* True if no sleep was needed: spinning pays. */
 static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline, uint32_t kicks)
 {
     waiter_t *waiter = wait_mine();
     sleeper_t sleeper;
+    stream_guard_t guard = {{NULL, abandon}, stream, half, &sleeper};
     uint64_t now = os_now_us(), nap = 1000;
     bool at_a_glance, slept = false;
     lock_take(&half->lock);
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     lock_release(&half->lock);
+    wait_guard(waiter, &guard.guard);
     while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && !vmmc_link_is_dead(stream->link) &&
            !load_relaxed(&stream->broken)) {
         uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
@@ -294,6 +333,7 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
         now = os_now_us();
         slept = true;
     }
+    wait_unguard(waiter);
     lock_take(&half->lock);
     stream__disarm_locked(half, stream__waiter_word(stream, half), &sleeper);
     lock_release(&half->lock);

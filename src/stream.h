@@ -80,6 +80,7 @@ typedef struct half {
     bool never;            /* no ring for this direction, ever */
     bool shut;             /* by this side */
     bool strayed;          /* receiver: bytes came around us, and the sender has been asked to leave */
+    uint32_t turn;         /* the waiter of the thread that has set `busy` */
     bool busy;             /* sender: a blocking send is under way; receiver: leaving */
     bool frozen;           /* sender: the receiver is leaving */
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */

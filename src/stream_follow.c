@@ -174,9 +174,7 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
     int moved = peek ? stream->kernel->peek(stream->socket, bytes, count)
                      : stream->kernel->receive(stream->socket, bytes, count);
     if (moved == STREAM_AGAIN) {
-        lock_release(&rx->lock);
-        stream->kernel->wait(stream->socket, false, 10);
-        lock_take(&rx->lock);
+        stream__wait_kernel(stream, rx, 10);
         return STREAM_AGAIN;
     }
     if (moved == 0)

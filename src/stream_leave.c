@@ -281,6 +281,7 @@ static int demote_receiving(stream_t *stream)
         await_other_thread(stream, rx);
     else if (rx->consented && rx->carrier != CARRIER_FINAL) {
         rx->busy = true;
+        rx->turn = wait_number(wait_mine());
         result = leave_receiving_half(stream);
         rx->busy = false;
         stream__wake_local(rx);

@@ -60,6 +60,8 @@ static inline bool outlook_has_changed(const outlook_t *outlook)
 /* Sleep until the outlook changes, somebody wakes us or `deadline` passes.  Called and returns with half->lock held, by
  * a thread that holds the stream; false: the deadline has passed, or an interlude has cancelled the wait. */
 bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline);
+/* Sleep in the kernel until its connection is ready that way, or `ms` have passed; half->lock held, as above. */
+void stream__wait_kernel(stream_t *stream, half_t *half, unsigned ms);
 /* A short look without sleeping, for at most `us`; true: the outlook changed. */
 bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us);
 

@@ -259,11 +259,7 @@ static int wait_for_kernel(stream_t *stream, const transfer_t *transfer)
     if (now >= transfer->deadline)
         return STREAM_TIMEOUT;
     uint64_t ms = (transfer->deadline - now) / 1000 + 1;
-    lock_release(&tx->lock);
-    unsigned most = wait_interlude() ? WAIT_INTERLUDE_US / 1000 : 50;
-    if (!wait_is_cancelled())
-        stream->kernel->wait(stream->socket, true, ms < most ? (unsigned)ms : most);
-    lock_take(&tx->lock);
+    stream__wait_kernel(stream, tx, ms < 50 ? (unsigned)ms : 50);
     return 0;
 }
 
@@ -366,8 +362,10 @@ static int take_turn(stream_t *stream, const transfer_t *transfer)
     int result = 0;
     while (tx->busy && result == 0)
         result = wait_for_turn(stream, transfer);
-    if (result == 0)
+    if (result == 0) {
         tx->busy = true;
+        tx->turn = wait_number(wait_mine());
+    }
     return result;
 }
 

@@ -15,6 +15,7 @@ struct waiter {
     uintptr_t event;
     word_t *state;
     uint32_t futex_naps; /* since the last wake */
+    wait_guard_t *guards; /* innermost first */
 };
 
 struct waiter_page {
@@ -112,6 +113,8 @@ void wait_thread_ends(void)
     waiter_t *waiter = os_thread_slot_get();
     if (!waiter)
         return;
+    for (wait_guard_t *guard = waiter->guards; guard; guard = guard->outer)
+        guard->abandon(guard);
     os_thread_slot_set(NULL);
     os_event_close(waiter->event);
     lock_take(&own.lock);
@@ -173,6 +176,20 @@ void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us)
         sleep_in(waiter, WAITER_IN_EVENT, timeout_us);
     else
         os_yield(UINT32_MAX);
+}
+
+void wait_guard(waiter_t *waiter, wait_guard_t *guard)
+{
+    if (!waiter)
+        return;
+    guard->outer = waiter->guards;
+    waiter->guards = guard;
+}
+
+void wait_unguard(waiter_t *waiter)
+{
+    if (waiter)
+        waiter->guards = waiter->guards->outer;
 }
 
 void wait_wake_own(uint32_t number)

@@ -26,7 +26,7 @@ void wait_set_spin(uint32_t spin_us);
 
 /* The calling thread's waiter; NULL if all are taken (wait_sleep() then naps). */
 waiter_t *wait_mine(void);
-/* Give the calling thread's waiter back; the thread is ending. */
+/* Let its guards put in order what the calling thread leaves behind, and give its waiter back: it is ending. */
 void wait_thread_ends(void);
 /* A waiter outside the threads' own, for the watcher; its event can be waited on together with others. */
 waiter_t *wait_reserve(void);
@@ -38,6 +38,15 @@ uint32_t wait_number(const waiter_t *waiter);
 
 /* Sleep at most `timeout_us` or until woken; wakes for nothing are allowed.  `futex`: everyone who may wake us can. */
 void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us);
+/* What has to be put in order should this thread end in its sleep: an APC may call ExitThread.  It lives on the thread's
+ * stack; `abandon` runs in that thread, perhaps under the loader's lock. */
+typedef struct wait_guard {
+    struct wait_guard *outer;
+    void (*abandon)(struct wait_guard *guard);
+} wait_guard_t;
+/* Around sleeps; they nest, since an APC may sleep too. */
+void wait_guard(waiter_t *waiter, wait_guard_t *guard);
+void wait_unguard(waiter_t *waiter);
 /* Wake a thread of this process. */
 void wait_wake_own(uint32_t number);
 

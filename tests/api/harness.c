@@ -414,6 +414,8 @@ void worker_join(worker_t *worker)
     InterlockedDecrement(&h.workers);
 }
 
+void worker_forget(void) { mark_forget(); }
+
 bool worker_is_done(const worker_t *worker) { return WaitForSingleObject(worker->thread, 0) == WAIT_OBJECT_0; }
 
 /* ---- random numbers ---- */

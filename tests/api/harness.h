@@ -88,6 +88,8 @@ typedef struct worker {
 
 void worker_start(worker_t *worker, void (*run)(void *context), void *context);
 void worker_join(worker_t *worker);
+/* For a worker that ends by ExitThread. */
+void worker_forget(void);
 bool worker_is_done(const worker_t *worker);
 
 /* Small deterministic random numbers; `state` is the caller's. */
