@@ -2,9 +2,9 @@
 #ifndef VMMC_API_H
 #define VMMC_API_H
 
-#include "fdtab.h"
 #include "hook.h"
 #include "kernel.h"
+#include "sockets.h"
 #include "wsaerr.h"
 
 #include <wsock32_api.h>

@@ -1,19 +1,19 @@
 /* api_async: WSAAsyncSelect. */
 #include "api.h"
 #include "async.h"
-#include "init.h"
+#include "transport.h"
 
 /* Sockets that are the kernel's alone, as those of other protocols, are the system's business. */
 static bool is_ours(const sock_t *sock)
 {
     if (!sock)
         return false;
-    return sock->async || (sock_mode(sock) != SOCK_KERNEL && init_transport() == NULL);
+    return sock->async || (sock_mode(sock) != SOCK_KERNEL && transport_start() == NULL);
 }
 
 static int select_by_system(SOCKET s, HWND window, u_int message, __LONG32 events)
 {
-    sock_demote_handle(s, "WSAAsyncSelect");
+    sockets_demote(s, "WSAAsyncSelect");
     int result = real_WSAAsyncSelect(s, window, message, events);
     sock_t *sock = fdtab_get(s);
     if (sock && result == 0) { /* which makes the socket non-blocking */

@@ -64,14 +64,14 @@ static BOOL WINAPI file_write(HANDLE file, const void *bytes, DWORD count, DWORD
 static BOOL WINAPI file_read_ex(HANDLE file, void *bytes, DWORD count, OVERLAPPED *overlapped,
                                 LPOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-    sock_demote_handle((uintptr_t)file, "ReadFileEx");
+    sockets_demote((uintptr_t)file, "ReadFileEx");
     return ReadFileEx(file, bytes, count, overlapped, routine);
 }
 
 static BOOL WINAPI file_write_ex(HANDLE file, const void *bytes, DWORD count, OVERLAPPED *overlapped,
                                  LPOVERLAPPED_COMPLETION_ROUTINE routine)
 {
-    sock_demote_handle((uintptr_t)file, "WriteFileEx");
+    sockets_demote((uintptr_t)file, "WriteFileEx");
     return WriteFileEx(file, bytes, count, overlapped, routine);
 }
 
@@ -122,7 +122,7 @@ static void *WINAPI pool_create(HANDLE file, void *routine, void *context, void 
 static BOOL WINAPI device_control(HANDLE file, DWORD code, void *in, DWORD in_bytes, void *out, DWORD out_bytes,
                                   DWORD *moved, OVERLAPPED *overlapped)
 {
-    sock_demote_handle((uintptr_t)file, "DeviceIoControl");
+    sockets_demote((uintptr_t)file, "DeviceIoControl");
     return DeviceIoControl(file, code, in, in_bytes, out, out_bytes, moved, overlapped);
 }
 
@@ -138,7 +138,7 @@ static bool is_protected(HANDLE handle)
 static BOOL WINAPI handle_close(HANDLE handle)
 {
     if (fdtab_get((uintptr_t)handle) && !is_protected(handle))
-        sock_close((uintptr_t)handle);
+        sockets_close((uintptr_t)handle);
     return CloseHandle(handle);
 }
 
@@ -161,7 +161,7 @@ static BOOL WINAPI handle_duplicate(HANDLE from, HANDLE handle, HANDLE to, HANDL
     if (sock)
         demote_connection(sock, "DuplicateHandle");
     if (sock && (options & DUPLICATE_CLOSE_SOURCE) && !is_protected(handle))
-        sock_close((uintptr_t)handle);
+        sockets_close((uintptr_t)handle);
     return DuplicateHandle(from, handle, to, copy, access, inherit, options);
 }
 

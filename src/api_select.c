@@ -246,7 +246,7 @@ static bool arm_all(selection_t *all, const waiter_t *waiter, bool *futex)
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
         if (member->by_kernel)
-            member->armed = member->sock && kpoll_begin(member->sock, (kpoll_kind_t)member->kind, &member->poll, waiter);
+            member->armed = member->sock && kpoll_begin(&member->sock->kpoll, (kpoll_kind_t)member->kind, &member->poll, waiter);
         else
             member->armed = stream_arm(&member->sock->stream, half_of(member), member->s, &member->sleeper, waiter);
         if (!member->armed)

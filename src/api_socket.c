@@ -1,14 +1,16 @@
 /* api_socket: the life of a socket: made, named, connected, shut down, closed. */
 #include "api.h"
 #include "async.h"
-#include "init.h"
 #include "redirect.h"
+#include "settings.h"
 
 /* Before there is a socket that others could use.  Not in DllMain, and nothing where the transport is off. */
 static void prepare(void)
 {
-    if (init_config()->enabled)
-        redirect_start();
+    if (!settings()->enabled)
+        return;
+    sockets_start();
+    redirect_start();
 }
 
 int WINAPI api_WSAStartup(WORD version, WSADATA *data)
@@ -23,7 +25,7 @@ int WINAPI api_WSAStartup(WORD version, WSADATA *data)
 static void close_entry(sock_t *sock, void *context)
 {
     (void)context;
-    sock_close(sock->handle);
+    sockets_close(sock->handle);
 }
 
 /* Only the last of nested calls closes the process's sockets; which one that was shows afterwards. */
@@ -51,7 +53,7 @@ SOCKET WINAPI api_socket(int family, int type, int protocol)
     SOCKET s = real_socket(family, type, protocol);
     DWORD error = GetLastError();
     if (s != INVALID_SOCKET)
-        sock_open(s, type == SOCK_STREAM || type == 0);
+        sockets_open(s, type == SOCK_STREAM || type == 0);
     SetLastError(error);
     return s;
 }
@@ -104,7 +106,7 @@ SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
     SOCKET accepted = real_accept(s, name, length);
     DWORD error = GetLastError();
     if (accepted != INVALID_SOCKET) {
-        sock_t *sock = sock_accepted(accepted, listener);
+        sock_t *sock = sockets_accepted(accepted, listener);
         if (sock)
             sock_connected(sock);
         async_enable(listener, FD_ACCEPT);
@@ -152,7 +154,7 @@ int WINAPI api_closesocket(SOCKET s)
         return SOCKET_ERROR;
     DWORD error = GetLastError(); /* a close that succeeds leaves it alone */
     if (fdtab_get(s))
-        sock_close(s);
+        sockets_close(s);
     SetLastError(error);
     return real_closesocket(s);
 }

@@ -35,7 +35,7 @@ static SOCKET made_by_system(SOCKET s)
 {
     DWORD error = GetLastError();
     if (s != INVALID_SOCKET && fdtab_get(s))
-        sock_close(s);
+        sockets_close(s);
     SetLastError(error);
     return s;
 }

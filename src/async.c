@@ -189,7 +189,7 @@ static void poll_kernel(async_t *async, kpoll_kind_t kind, bool wanted, const wa
         *polled = false;
     }
     if (wanted && !*polled)
-        *polled = kpoll_begin(async->sock, kind, &async->polls[kind], watcher);
+        *polled = kpoll_begin(&async->sock->kpoll, kind, &async->polls[kind], watcher);
 }
 
 /* A stream's receiving half stays armed, so that no call of the program's has to arm it anew.  True: it is armed from
@@ -239,7 +239,7 @@ static void disarm(async_t *async)
     disarm_half(async, &async->sock->stream.tx, &async->tx, &async->tx_armed);
 }
 
-bool async_serve(const waiter_t *watcher)
+unsigned async_serve(const waiter_t *watcher)
 {
     bool again = false;
     DWORD error = enter();
@@ -248,7 +248,7 @@ bool async_serve(const waiter_t *watcher)
         again |= arm(async, watcher);
     }
     leave(error);
-    return again;
+    return again ? 1 : WATCHER_IDLE;
 }
 
 /* ---- the program's calls ---- */

@@ -27,7 +27,7 @@ static inline void async_enable(sock_t *sock, uint32_t events)
 }
 /* The socket is being closed: nothing more is posted for it. */
 void async_forget(sock_t *sock);
-/* The watcher's part: post what has become true, arm for the rest.  True: call again soon. */
-bool async_serve(const waiter_t *watcher);
+/* The watcher's round (watcher.h): post what has become true, arm for the rest. */
+unsigned async_serve(const waiter_t *watcher);
 
 #endif

@@ -1,7 +1,7 @@
 /* hook: see hook.h. */
 #include "hook.h"
 
-#include "init.h"
+#include "settings.h"
 #include "lock.h"
 
 #include <forward.h>
@@ -17,7 +17,7 @@ static struct {
 
 bool hook_works(void)
 {
-    hook_choice_t choice = init_config()->blocking_hooks;
+    hook_choice_t choice = settings()->blocking_hooks;
     return choice == HOOKS_ON || (choice == HOOKS_AUTO && !forward_on_wine());
 }
 

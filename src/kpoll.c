@@ -45,7 +45,7 @@ static struct {
     vmmc_lock_t lock;
     HANDLE device, event;
     kpoll_op_t *pending;
-} kpoll;
+} driver;
 
 static HANDLE open_device(void)
 {
@@ -64,16 +64,16 @@ static HANDLE open_device(void)
 
 bool kpoll_start(void)
 {
-    kpoll.event = CreateEventA(NULL, FALSE, FALSE, NULL);
-    kpoll.device = open_device();
-    if (!kpoll.device)
+    driver.event = CreateEventA(NULL, FALSE, FALSE, NULL);
+    driver.device = open_device();
+    if (!driver.device)
         log_info("the socket driver cannot be polled; mixed selects look at kernel sockets from time to time");
-    return kpoll.event != NULL;
+    return driver.event != NULL;
 }
 
 void *kpoll_event(void)
 {
-    return kpoll.event;
+    return driver.event;
 }
 
 static ULONG events_of(kpoll_kind_t kind)
@@ -93,7 +93,7 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
                             .events = events_of(kind)};
     op->io.Status = STATUS_PENDING_CODE;
     store_relaxed(&op->fired, 0);
-    NTSTATUS status = nt_calls()->device_io_control_file(kpoll.device, kpoll.event, NULL, op, &op->io,
+    NTSTATUS status = nt_calls()->device_io_control_file(driver.device, driver.event, NULL, op, &op->io,
                                                          IOCTL_AFD_POLL_CODE, &op->poll, sizeof op->poll, &op->poll,
                                                          sizeof op->poll);
     if (status != STATUS_PENDING_CODE) {
@@ -101,42 +101,42 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
         return status >= 0;
     }
     op->pending = true;
-    op->next = kpoll.pending;
-    kpoll.pending = op;
+    op->next = driver.pending;
+    driver.pending = op;
     return true;
 }
 
 /* The armed poll of that socket and kind, or NULL; called with the lock held. */
-static kpoll_op_t *armed_op(sock_t *sock, kpoll_kind_t kind)
+static kpoll_op_t *armed_op(kpoll_t *polled, kpoll_kind_t kind)
 {
-    kpoll_op_t *op = sock->kpoll[kind];
-    if (!op && kpoll.device)
-        op = sock->kpoll[kind] = calloc(1, sizeof *op);
-    return op && (op->pending || arm(op, sock->handle, kind)) ? op : NULL;
+    kpoll_op_t *op = polled->ops[kind];
+    if (!op && driver.device)
+        op = polled->ops[kind] = calloc(1, sizeof *op);
+    return op && (op->pending || arm(op, polled->socket, kind)) ? op : NULL;
 }
 
-bool kpoll_watch(sock_t *sock, kpoll_kind_t kind)
+bool kpoll_watch(kpoll_t *polled, kpoll_kind_t kind)
 {
-    lock_take(&kpoll.lock);
-    bool watched = armed_op(sock, kind) != NULL;
-    lock_release(&kpoll.lock);
+    lock_take(&driver.lock);
+    bool watched = armed_op(polled, kind) != NULL;
+    lock_release(&driver.lock);
     return watched;
 }
 
-bool kpoll_is_armed(const sock_t *sock, kpoll_kind_t kind)
+bool kpoll_is_armed(const kpoll_t *polled, kpoll_kind_t kind)
 {
-    lock_take(&kpoll.lock);
-    const kpoll_op_t *op = sock->kpoll[kind];
+    lock_take(&driver.lock);
+    const kpoll_op_t *op = polled->ops[kind];
     bool armed = op && op->pending;
-    lock_release(&kpoll.lock);
+    lock_release(&driver.lock);
     return armed;
 }
 
-bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
+bool kpoll_begin(kpoll_t *polled, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
 {
     bool watched = false;
-    lock_take(&kpoll.lock);
-    kpoll_op_t *op = armed_op(sock, kind);
+    lock_take(&driver.lock);
+    kpoll_op_t *op = armed_op(polled, kind);
     if (op) {
         wait->op = op;
         wait->number = wait_number(waiter);
@@ -144,7 +144,7 @@ bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const wait
         op->waits = wait;
         watched = true;
     }
-    lock_release(&kpoll.lock);
+    lock_release(&driver.lock);
     return watched;
 }
 
@@ -161,13 +161,13 @@ static void free_if_done(kpoll_op_t *op)
 
 void kpoll_end(kpoll_wait_t *wait)
 {
-    lock_take(&kpoll.lock);
+    lock_take(&driver.lock);
     kpoll_wait_t **at = &wait->op->waits;
     while (*at != wait)
         at = &(*at)->next;
     *at = wait->next;
     free_if_done(wait->op);
-    lock_release(&kpoll.lock);
+    lock_release(&driver.lock);
 }
 
 static void fire(kpoll_op_t *op)
@@ -181,8 +181,8 @@ static void fire(kpoll_op_t *op)
 
 void kpoll_collect(void)
 {
-    lock_take(&kpoll.lock);
-    kpoll_op_t **at = &kpoll.pending;
+    lock_take(&driver.lock);
+    kpoll_op_t **at = &driver.pending;
     while (*at) {
         kpoll_op_t *op = *at;
         if (*(volatile NTSTATUS *)&op->io.Status == STATUS_PENDING_CODE) {
@@ -192,22 +192,22 @@ void kpoll_collect(void)
             fire(op);
         }
     }
-    lock_release(&kpoll.lock);
+    lock_release(&driver.lock);
 }
 
-void kpoll_forget(sock_t *sock)
+void kpoll_forget(kpoll_t *polled)
 {
-    lock_take(&kpoll.lock);
-    for (int kind = 0; kind < 3; kind++) {
-        kpoll_op_t *op = sock->kpoll[kind];
-        sock->kpoll[kind] = NULL;
+    lock_take(&driver.lock);
+    for (int kind = 0; kind < KPOLL_KINDS; kind++) {
+        kpoll_op_t *op = polled->ops[kind];
+        polled->ops[kind] = NULL;
         if (!op)
             continue;
         op->orphan = true;
         IO_STATUS_BLOCK ignored;
         if (op->pending && nt_calls()->cancel_io_file_ex)
-            nt_calls()->cancel_io_file_ex(kpoll.device, &op->io, &ignored);
+            nt_calls()->cancel_io_file_ex(driver.device, &op->io, &ignored);
         free_if_done(op);
     }
-    lock_release(&kpoll.lock);
+    lock_release(&driver.lock);
 }

@@ -6,9 +6,17 @@
 #ifndef VMMC_KPOLL_H
 #define VMMC_KPOLL_H
 
-#include "sock.h"
+#include "wait.h"
 
-typedef enum kpoll_kind { KPOLL_READ, KPOLL_WRITE, KPOLL_EXCEPT } kpoll_kind_t;
+typedef enum kpoll_kind { KPOLL_READ, KPOLL_WRITE, KPOLL_EXCEPT, KPOLL_KINDS } kpoll_kind_t;
+
+struct kpoll_op;
+
+/* A kernel socket with its polls; all zero but for the handle at first. */
+typedef struct kpoll {
+    uintptr_t socket;
+    struct kpoll_op *ops[KPOLL_KINDS];
+} kpoll_t;
 
 /* One thread waiting for one kind of readiness of one socket; lives on that thread's stack. */
 typedef struct kpoll_wait {
@@ -23,15 +31,15 @@ void *kpoll_event(void);
 /* Wake whoever waits for polls that have fired; the watcher calls it. */
 void kpoll_collect(void);
 /* Have `waiter` woken when the socket is ready in that way.  False: it cannot be watched; look from time to time. */
-bool kpoll_begin(sock_t *sock, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter);
+bool kpoll_begin(kpoll_t *polled, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter);
 void kpoll_end(kpoll_wait_t *wait);
 /* True if a poll that this thread waits for has fired. */
 bool kpoll_fired(const kpoll_wait_t *wait);
 /* Arm a poll that nobody waits for; kpoll_event() tells of it all the same.  False: it cannot be watched. */
-bool kpoll_watch(sock_t *sock, kpoll_kind_t kind);
+bool kpoll_watch(kpoll_t *polled, kpoll_kind_t kind);
 /* True while a poll of that kind is armed and has not fired. */
-bool kpoll_is_armed(const sock_t *sock, kpoll_kind_t kind);
+bool kpoll_is_armed(const kpoll_t *polled, kpoll_kind_t kind);
 /* The socket is being closed. */
-void kpoll_forget(sock_t *sock);
+void kpoll_forget(kpoll_t *polled);
 
 #endif

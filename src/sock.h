@@ -7,6 +7,7 @@
 #ifndef VMMC_SOCK_H
 #define VMMC_SOCK_H
 
+#include "kpoll.h"
 #include "rendezvous.h"
 #include "stream.h"
 
@@ -20,7 +21,6 @@ typedef enum sock_mode {
 /* What may have connected a fresh socket by now. */
 typedef enum sock_connecting { SOCK_IDLE, SOCK_CONNECTING, SOCK_ACCEPTING /* by AcceptEx */ } sock_connecting_t;
 
-struct kpoll_op;
 struct async;
 
 typedef struct sock {
@@ -36,7 +36,7 @@ typedef struct sock {
     uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
     uint32_t receive_buffer, send_buffer;         /* bytes; 0: not set by the program */
     uint16_t linger_on, linger_seconds;
-    struct kpoll_op *kpoll[3];
+    kpoll_t kpoll;
     word_t async_events;   /* what WSAAsyncSelect has selected; 0: nothing */
     struct async *async;   /* async.h */
     word_t promoted; /* set with a new stream, taken back by stray.c, to which the next three belong */
@@ -47,18 +47,18 @@ typedef struct sock {
 
 /* For fdtab: make an entry new. */
 void sock_reset(sock_t *sock, uintptr_t handle);
-/* Enter a socket that the system has just made; `may_stream`: a TCP socket. */
-sock_t *sock_open(uintptr_t handle, bool may_stream);
-/* A connection from `listener` (NULL: unknown), which passes its settings on. */
-sock_t *sock_accepted(uintptr_t handle, const sock_t *listener);
+/* Take the settings of the listener that the connection came from. */
+void sock_inherit(sock_t *sock, const sock_t *listener);
 /* Ask the system for the linger setting, which more than one option changes, and not only on this socket. */
 void sock_learn_linger(sock_t *sock);
 /* The socket is connected now, or may be: look, and begin the meeting. */
 void sock_connected(sock_t *sock);
-/* Forget the socket before the system closes it; publishes the end of its stream. */
-void sock_close(uintptr_t handle);
+/* The system is about to close it: publishes the end of its stream. */
+void sock_end(sock_t *sock);
 /* See whether the other end has turned up; cheap when there is nothing to see. */
 void sock_progress(sock_t *sock);
+/* Before each call: a non-blocking connect may have completed, the other end may have turned up. */
+void sock_look_around(sock_t *sock);
 
 /* What a transfer is asked to do besides moving bytes. */
 enum sock_transfer_flags { SOCK_PEEK = 1, SOCK_WAIT_ALL = 2, SOCK_URGENT = 4 };
@@ -95,8 +95,6 @@ int sock_set_nonblocking(sock_t *sock, bool on);
 void sock_demote(sock_t *sock, const char *why);
 /* A stream that has left, on whosever wish: the kernel socket blocks again if the program wants that. */
 void sock_settle(sock_t *sock);
-/* The same as sock_demote() by handle, if it is a socket of ours. */
-void sock_demote_handle(uintptr_t handle, const char *why);
 
 static inline sock_mode_t sock_mode(const sock_t *sock)
 {

@@ -2,7 +2,7 @@
 #include "stray.h"
 
 #include "fdtab.h"
-#include "kpoll.h"
+#include "watcher.h"
 
 #define YOUNG_US 50000   /* many connections do not live that long: they cost nothing */
 #define LATER_US 100000  /* where nothing can be told now; at each further time twice as long, up to ... */
@@ -39,7 +39,7 @@ static void watch_silence(sock_t *sock)
 {
     if (sock->watch_phase == PHASE_ARMED || sock->watch_phase == PHASE_SUSPECT)
         next(sock, PHASE_WAITING, YOUNG_US);
-    else if (kpoll_watch(sock, KPOLL_READ))
+    else if (kpoll_watch(&sock->kpoll, KPOLL_READ))
         next(sock, PHASE_ARMED, 0);
     else
         next(sock, PHASE_WAITING, BLIND_US);
@@ -87,7 +87,7 @@ static void see_off(sock_t *sock)
 static bool is_due(const sock_t *sock)
 {
     if (sock->watch_phase == PHASE_ARMED)
-        return !kpoll_is_armed(sock, KPOLL_READ) || sock->stream.tx.carrier == CARRIER_FINAL;
+        return !kpoll_is_armed(&sock->kpoll, KPOLL_READ) || sock->stream.tx.carrier == CARRIER_FINAL;
     return sock->watch_phase != PHASE_DONE && os_now_us() >= sock->watch_due;
 }
 
@@ -107,12 +107,13 @@ static void attend(sock_t *sock, void *earliest)
         *(uint64_t *)earliest = sock->watch_due;
 }
 
-DWORD stray_round(void)
+unsigned stray_round(const waiter_t *watcher)
 {
     uint64_t earliest = UINT64_MAX;
+    (void)watcher;
     fdtab_each(attend, &earliest);
     if (earliest == UINT64_MAX)
-        return INFINITE;
+        return WATCHER_IDLE;
     uint64_t now = os_now_us();
-    return earliest <= now ? 0 : (DWORD)((earliest - now) / 1000 + 1);
+    return earliest <= now ? 0 : (unsigned)((earliest - now) / 1000 + 1);
 }

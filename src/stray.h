@@ -5,10 +5,9 @@
 #ifndef VMMC_STRAY_H
 #define VMMC_STRAY_H
 
-#include "nt.h"
+#include "wait.h"
 
-/* Look at what is due; the watcher calls it whenever it is awake.  Returns after how many milliseconds to call again at
- * the latest, INFINITE if there is nothing to wait for. */
-DWORD stray_round(void);
+/* The watcher's round (watcher.h): look at what is due. */
+unsigned stray_round(const waiter_t *watcher);
 
 #endif

@@ -1,13 +1,8 @@
 /* watcher: see watcher.h. */
 #include "watcher.h"
 
-#include "async.h"
-#include "fdtab.h"
-#include "kpoll.h"
-#include "log.h"
+#include "atomics.h"
 #include "nt.h"
-#include "stray.h"
-#include "wait.h"
 
 #define FIXED_HANDLES 3
 #define UNWATCHED_LOOK_MS 250 /* processes beyond what one wait can hold are looked at that often */
@@ -15,6 +10,7 @@
 static struct {
     waiter_t *doorbell;
     HANDLE errand; /* this process wants something */
+    _Atomic(const watcher_duties_t *) duties;
 } watcher;
 
 typedef struct watch_list {
@@ -25,19 +21,13 @@ typedef struct watch_list {
 
 /* ---- deaths ---- */
 
-static void kick_if_on_link(sock_t *sock, void *link)
-{
-    if (sock_mode(sock) == SOCK_USER && sock->stream.link == link)
-        stream_kick(&sock->stream);
-}
-
 static void add_link(vmmc_link_t *link, void *context)
 {
     watch_list_t *list = context;
     if (vmmc_link_is_dead(link))
         return;
     if (vmmc_link_probe(link))
-        fdtab_each(kick_if_on_link, link);
+        watcher.duties->on_death(link);
     else if (list->count < MAXIMUM_WAIT_OBJECTS)
         list->handles[list->count++] = (HANDLE)vmmc_link_watch(link);
     else
@@ -54,26 +44,20 @@ static void make_list(watch_list_t *list)
     vmmc_each_link(add_link, list);
 }
 
-/* ---- demotions ---- */
-
-static void serve(sock_t *sock, void *unfinished)
-{
-    if (sock_mode(sock) == SOCK_USER && stream_serve_peer(&sock->stream))
-        *(bool *)unfinished = true;
-}
-
 /* ---- the thread ---- */
 
 /* Armed before it looks, so that a ring of the bell in between is not lost.  Returns for how long it may sleep. */
-static DWORD round_of_errands(void)
+static DWORD make_round(void)
 {
-    bool unfinished = false;
+    const watcher_duties_t *duties = watcher.duties;
+    DWORD idle = INFINITE;
     wait_rearm_event(watcher.doorbell);
-    fdtab_each(serve, &unfinished);
     kpoll_collect();
-    unfinished |= async_serve(watcher.doorbell);
-    DWORD idle = stray_round();
-    return unfinished ? 1 : idle;
+    for (int i = 0; i < WATCHER_ROUNDS; i++) {
+        DWORD limit = duties->rounds[i](watcher.doorbell);
+        idle = limit < idle ? limit : idle;
+    }
+    return idle;
 }
 
 static DWORD WINAPI watch(void *context)
@@ -81,7 +65,7 @@ static DWORD WINAPI watch(void *context)
     (void)context;
     for (;;) {
         watch_list_t list;
-        DWORD timeout = round_of_errands();
+        DWORD timeout = make_round();
         make_list(&list);
         if (list.overflow && timeout > UNWATCHED_LOOK_MS)
             timeout = UNWATCHED_LOOK_MS;
@@ -90,11 +74,16 @@ static DWORD WINAPI watch(void *context)
     return 0;
 }
 
+void watcher_set_duties(const watcher_duties_t *duties)
+{
+    watcher.duties = duties;
+}
+
 bool watcher_start(void)
 {
     watcher.doorbell = wait_reserve();
     watcher.errand = CreateEventA(NULL, FALSE, FALSE, NULL);
-    if (!watcher.doorbell || !watcher.errand || !wait_event(watcher.doorbell) || !kpoll_start())
+    if (!watcher.duties || !watcher.doorbell || !watcher.errand || !wait_event(watcher.doorbell) || !kpoll_start())
         return false;
     HANDLE thread = CreateThread(NULL, 128 << 10, watch, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     if (!thread)

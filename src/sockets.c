@@ -1,0 +1,78 @@
+/* sockets: see sockets.h. */
+#include "sockets.h"
+
+#include "async.h"
+#include "stray.h"
+#include "watcher.h"
+
+static void retire(sock_t *sock)
+{
+    async_forget(sock);
+    sock_end(sock);
+}
+
+sock_t *sockets_open(uintptr_t handle, bool may_stream)
+{
+    sock_t *stale, *sock = fdtab_create(handle, &stale);
+    if (stale)
+        retire(stale);
+    if (sock && may_stream)
+        store_release(&sock->mode, SOCK_FRESH);
+    return sock;
+}
+
+sock_t *sockets_accepted(uintptr_t handle, const sock_t *listener)
+{
+    sock_t *sock = sockets_open(handle, !listener || sock_mode(listener) == SOCK_FRESH);
+    if (sock && listener)
+        sock_inherit(sock, listener);
+    return sock;
+}
+
+void sockets_close(uintptr_t handle)
+{
+    sock_t *sock = fdtab_remove(handle);
+    if (sock)
+        retire(sock);
+}
+
+void sockets_demote(uintptr_t handle, const char *why)
+{
+    sock_t *sock = fdtab_get(handle);
+    if (sock)
+        sock_demote(sock, why);
+}
+
+/* ---- the watcher's duties ---- */
+
+static void serve_peer(sock_t *sock, void *unfinished)
+{
+    if (sock_mode(sock) == SOCK_USER && stream_serve_peer(&sock->stream))
+        *(bool *)unfinished = true;
+}
+
+static unsigned serve_peers(const waiter_t *watcher)
+{
+    bool unfinished = false;
+    (void)watcher;
+    fdtab_each(serve_peer, &unfinished);
+    return unfinished ? 1 : WATCHER_IDLE;
+}
+
+static void kick_if_on_link(sock_t *sock, void *link)
+{
+    if (sock_mode(sock) == SOCK_USER && sock->stream.link == link)
+        stream_kick(&sock->stream);
+}
+
+static void notice_death(vmmc_link_t *link)
+{
+    fdtab_each(kick_if_on_link, link);
+}
+
+static const watcher_duties_t duties = {.rounds = {serve_peers, async_serve, stray_round}, .on_death = notice_death};
+
+void sockets_start(void)
+{
+    watcher_set_duties(&duties);
+}

@@ -1,0 +1,58 @@
+/* transport: see transport.h. */
+#include "transport.h"
+
+#include "lock.h"
+#include "log.h"
+#include "modules.h"
+#include "os.h"
+#include "rendezvous.h"
+#include "settings.h"
+#include "watcher.h"
+
+static struct {
+    vmmc_lock_t lock; /* held over slow calls, but only while the process starts */
+    word_t started;
+    _Atomic(const char *) reason; /* NULL: streams are possible */
+} transport;
+
+static bool futex_is_wanted(const config_t *config)
+{
+    bool works = config->wait != WAIT_EVENT && os_futex_works();
+    if (config->wait == WAIT_FUTEX && !works)
+        log_error("setting wait = futex: futexes do not work here; events are used");
+    return works;
+}
+
+static const char *start(const config_t *config)
+{
+    if (!config->enabled)
+        return "the transport is disabled by a setting";
+    bool futex = futex_is_wanted(config);
+    module_pin(); /* a thread may still sleep in this code when the program frees the library */
+    wait_set_spin(config->spin_us);
+    if (vmmc_start(futex) != 0)
+        return "no shared memory for this process's waiters";
+    if (rendezvous_start() != 0)
+        return "the rendezvous table cannot be opened";
+    if (!watcher_start())
+        return "the watcher thread cannot be started";
+    log_info("transport started, sleeping by %s", futex ? "futex" : "event");
+    return NULL;
+}
+
+const char *transport_start(void)
+{
+    if (load_acquire(&transport.started))
+        return atomic_load(&transport.reason);
+    lock_take(&transport.lock);
+    if (!load_relaxed(&transport.started)) {
+        const char *reason = start(settings());
+        if (reason)
+            log_info("no user-level streams in this process: %s", reason);
+        if (reason)
+            atomic_store(&transport.reason, reason);
+        store_release(&transport.started, 1);
+    }
+    lock_release(&transport.lock);
+    return atomic_load(&transport.reason);
+}

@@ -1,0 +1,9 @@
+/* transport: starts what user-level streams need, in the order in which one thing needs another.
+ * Not to be called from DllMain. */
+#ifndef VMMC_TRANSPORT_H
+#define VMMC_TRANSPORT_H
+
+/* Start it, once.  NULL: it runs; otherwise why it does not. */
+const char *transport_start(void);
+
+#endif
