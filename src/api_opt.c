@@ -27,18 +27,33 @@ static uint32_t first_int(const char *value, int length)
 /* Settings that the user-level path has to know; the system has accepted them. */
 static void remember(sock_t *sock, int option, const char *value, int length)
 {
-    if (option == SO_RCVTIMEO)
+    switch (option) {
+    case SO_RCVTIMEO:
         sock->receive_timeout_ms = first_int(value, length);
-    else if (option == SO_SNDTIMEO)
+        break;
+    case SO_SNDTIMEO:
         sock->send_timeout_ms = first_int(value, length);
-    else if (option == SO_RCVBUF)
+        break;
+    case SO_RCVBUF:
         sock->receive_buffer = first_int(value, length);
-    else if (option == SO_SNDBUF)
+        break;
+    case SO_SNDBUF:
         sock->send_buffer = first_int(value, length);
-    else if (option == SO_LINGER || option == (int)SO_DONTLINGER)
+        break;
+    case SO_LINGER:
+    case (int)SO_DONTLINGER:
         sock_learn_linger(sock);
-    else if (option == SO_OOBINLINE)
+        break;
+    case SO_UPDATE_ACCEPT_CONTEXT: /* in Windows the listener's settings are taken over now */
+        sock_learn_linger(sock);
+        sock_learn_timeouts(sock);
+        break;
+    case SO_OOBINLINE:
         stream_set_in_line(&sock->stream, first_int(value, length) != 0);
+        break;
+    default:
+        break;
+    }
 }
 
 int WINAPI api_setsockopt(SOCKET s, int level, int option, const char *value, int length)

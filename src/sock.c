@@ -109,6 +109,19 @@ void sock_learn_linger(sock_t *sock)
     }
 }
 
+static uint32_t ask_system(const sock_t *sock, int option)
+{
+    uint32_t value = 0;
+    int size = sizeof value;
+    return real_getsockopt(sock->handle, SOL_SOCKET, option, (char *)&value, &size) == 0 ? value : 0;
+}
+
+void sock_learn_timeouts(sock_t *sock)
+{
+    sock->receive_timeout_ms = ask_system(sock, SO_RCVTIMEO);
+    sock->send_timeout_ms = ask_system(sock, SO_SNDTIMEO);
+}
+
 /* ---- meeting the other end ---- */
 
 /* NULL if the connection may become user-level, else the reason why not. */

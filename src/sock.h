@@ -51,6 +51,7 @@ void sock_reset(sock_t *sock, uintptr_t handle);
 void sock_inherit(sock_t *sock, const sock_t *listener);
 /* Ask the system for the linger setting, which more than one option changes, and not only on this socket. */
 void sock_learn_linger(sock_t *sock);
+void sock_learn_timeouts(sock_t *sock);
 /* The socket is connected now, or may be: look, and begin the meeting. */
 void sock_connected(sock_t *sock);
 /* The system is about to close it: publishes the end of its stream. */

@@ -167,6 +167,8 @@ static int urgent_by_kernel(const transfer_t *transfer)
 
 static int receive_urgent(sock_t *sock, const transfer_t *transfer)
 {
+    if (load_relaxed(&sock->listening))
+        return -WSAENOTCONN;
     int moved = sock_mode(sock) == SOCK_USER ? stream_receive_urgent(&sock->stream, transfer) : STREAM_BY_KERNEL;
     if (moved == STREAM_BY_KERNEL)
         return sock->stream.rx.urgent.in_line ? -WSAEINVAL : urgent_by_kernel(transfer);
