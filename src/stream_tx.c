@@ -376,7 +376,8 @@ static void end_turn(half_t *tx)
         stream__wake_local(tx);
 }
 
-static int send_slowly(stream_t *stream, const transfer_t *transfer)
+/* Kept apart so that the fast path saves no registers for it. */
+__attribute__((noinline, cold)) static int send_slowly(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
     int result = stream__gone(stream, transfer->socket);
