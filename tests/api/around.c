@@ -226,6 +226,22 @@ static void duplicate_socket(end_t *end)
     CHECK_IS(0, closesocket(copy));
 }
 
+typedef BOOL(PASCAL *transmit_file_fn)(SOCKET, HANDLE, DWORD, DWORD, OVERLAPPED *, TRANSMIT_FILE_BUFFERS *, DWORD);
+
+/* As WinSock 2 programs find the calls of mswsock. */
+static void extension_function(end_t *end)
+{
+    static GUID id = {0xb5367df0, 0xcbac, 0x11cf, {0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}};
+    ioctl_fn ioctl = (ioctl_fn)(void *)ws2("WSAIoctl");
+    transmit_file_fn transmit = NULL;
+    DWORD bytes = 0;
+    CHECK_IS(0, ioctl(end->s, 0xc8000006u, &id, sizeof id, &transmit, sizeof transmit, &bytes, NULL, NULL));
+    CHECK_IS(sizeof transmit, bytes);
+    wsabuf_t all = piece_of(&end->out);
+    TRANSMIT_FILE_BUFFERS around = {all.bytes, 1000, all.bytes + 1000, PIECE - 1000};
+    CHECK(transmit(end->s, NULL, 0, 0, NULL, &around, 0));
+}
+
 static void completion_port(end_t *end)
 {
     HANDLE port = CreateIoCompletionPort((HANDLE)end->s, NULL, 7, 0);
@@ -290,6 +306,7 @@ static const struct {
     {"recv_with_routine", recv_with_routine}, {"plain_calls", plain_calls},
     {"poll_both_ways", poll_both_ways},       {"event_select", event_select},
     {"ask_and_set", ask_and_set},             {"duplicate_socket", duplicate_socket},
+    {"extension_function", extension_function},
     {"completion_port", completion_port},     {"early_pointer", early_pointer},
     {"nt_write_file", nt_write_file},
 };
@@ -381,6 +398,7 @@ DEED_CASE(poll_both_ways)
 DEED_CASE(event_select)
 DEED_CASE(ask_and_set)
 DEED_CASE(duplicate_socket)
+DEED_CASE(extension_function)
 DEED_CASE(completion_port)
 DEED_CASE(early_pointer)
 DEED_CASE(nt_write_file)
@@ -442,6 +460,24 @@ static void a_blocked_recv_gets_what_nobody_announced(void **state)
     close_both(s, t);
 }
 
+/* It never asks us, so all of it comes by the kernel. */
+static void a_reader_that_only_goes_around_gets_all(void **state)
+{
+    SOCKET s, t;
+    flow_t out = flow_start(1), in = flow_start(1);
+    (void)state;
+    tcp_pair(&s, &t);
+    for (uint64_t step = 5000; step <= 50000; step += 5000) {
+        flow_send(s, &out, 5000, 500);
+        while (in.offset < step) {
+            int got = early_recv(t, buffer, (int)(step - in.offset < PIECE ? step - in.offset : PIECE), 0);
+            CHECK(got > 0);
+            flow_check(&in, buffer, (size_t)got);
+        }
+    }
+    close_both(s, t);
+}
+
 /* The very first bytes of a connection. */
 static void first_bytes_that_nobody_announced_come_first(void **state)
 {
@@ -480,11 +516,13 @@ static const struct CMUnitTest tests[] = {
     CASE(amid_traffic_event_select),
     CASE(amid_traffic_ask_and_set),
     CASE(amid_traffic_duplicate_socket),
+    CASE(amid_traffic_extension_function),
     CASE(amid_traffic_completion_port),
     CASE(amid_traffic_early_pointer),
     CASE(amid_traffic_nt_write_file),
     CASE(sockets_of_ws2_32_stay_its_own),
     CASE(a_blocked_recv_gets_what_nobody_announced),
+    CASE(a_reader_that_only_goes_around_gets_all),
     CASE(first_bytes_that_nobody_announced_come_first),
 };
 
