@@ -44,6 +44,7 @@ typedef struct selection {
     member_t *members;
     unsigned count, kernel_members;
     bool strangers; /* handles that only the kernel can judge */
+    bool halfway;   /* a stream with one direction by the kernel: it is one socket, and is not looked at by halves */
     uint64_t deadline;
     member_t inline_members[INLINE_MEMBERS];
 } selection_t;
@@ -120,14 +121,21 @@ static int ask_stream(const member_t *member)
     return urgent == STREAM_INLINE ? 0 : urgent;
 }
 
+static bool is_halfway(const sock_t *sock)
+{
+    return sock && sock_mode(sock) == SOCK_USER && !stream_is_final(&sock->stream);
+}
+
 static unsigned ask_streams(selection_t *all)
 {
     unsigned ready = 0;
     all->kernel_members = 0;
+    all->halfway = false;
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
         int answer = ask_stream(member);
         member->by_kernel = answer == STREAM_BY_KERNEL;
+        all->halfway |= member->by_kernel && is_halfway(member->sock);
         member->ready = answer == 1;
         all->kernel_members += member->by_kernel;
         ready += member->ready;
@@ -383,7 +391,8 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
     if (all->kernel_members == all->count)
         return select_by_kernel(all);
     if (ready) {
-        bool look = all->strangers || (all->kernel_members && word_add(&calls, 1) % KERNEL_LOOK_RATIO == 0);
+        bool look = all->strangers || all->halfway ||
+                    (all->kernel_members && word_add(&calls, 1) % KERNEL_LOOK_RATIO == 0);
         return look && ask_kernel(all) < 0 ? SOCKET_ERROR : report(all);
     }
     uint64_t now = os_now_us();

@@ -375,12 +375,11 @@ void stream__mark(half_t *tx, uint32_t bits)
 static void close_sending(stream_t *stream, bool hard)
 {
     half_t *tx = &stream->tx;
-    if (!is_announced(tx))
-        stream__mark(tx, FLOW_CLOSED); /* unannounced kernel calls are still under way; the receiver never consented */
-    else if (tx_decide(tx->carrier, TX_CLOSE) == TX_CLOSE_RING)
-        stream__mark(tx, FLOW_CLOSED | (hard ? FLOW_RESET : 0));
-    else
-        stream__mark(tx, FLOW_FINAL | FLOW_CLOSED);
+    uint32_t marks = FLOW_CLOSED | (hard ? FLOW_RESET : 0);
+    /* Without an announcement, kernel calls are still under way and the receiver never consented. */
+    if (is_announced(tx) && tx_decide(tx->carrier, TX_CLOSE) != TX_CLOSE_RING)
+        marks |= FLOW_FINAL;
+    stream__mark(tx, marks);
     tx->carrier = CARRIER_FINAL;
     tx->shut = true;
 }
@@ -396,10 +395,11 @@ bool stream_is_over(stream_t *stream)
     return over;
 }
 
-/* A close that throws away bytes of a ring is a reset; those of the kernel connection are the kernel's business. */
+/* A close that throws away bytes is a reset.  Those of the kernel connection reset that too, but the other side may be
+ * sending by a ring, and must see it there. */
 static bool has_unread(const half_t *rx)
 {
-    return rx->carrier == CARRIER_RING && load_acquire(&rx->flow->tail) != rx->position;
+    return rx->consented && (int32_t)(load_acquire(&rx->flow->tail) - rx->position) > 0;
 }
 
 void stream_close(stream_t *stream, bool hard)

@@ -61,12 +61,12 @@ void stream__consent_if_asked(stream_t *stream)
 
 /* ---- following the sender ---- */
 
-/* The switch that ends the present carrier; false: none is published. */
-static bool next_switch(const half_t *rx, const sight_t *sight, uint32_t *end, uint32_t *carrier)
+/* The switch that ends the present carrier (`ahead` 1) or the next one (2); false: it is not published. */
+static bool switch_ahead(const half_t *rx, const sight_t *sight, uint32_t ahead, uint32_t *end, uint32_t *carrier)
 {
-    if (sight->switches == rx->switches)
+    if (sight->switches - rx->switches < ahead)
         return false;
-    const switch_shm_t *record = &rx->flow->record[(rx->switches + 1) & 1];
+    const switch_shm_t *record = &rx->flow->record[(rx->switches + ahead) & 1];
     *end = load_relaxed(&record->end);
     *carrier = load_relaxed(&record->carrier);
     return true;
@@ -130,7 +130,7 @@ int64_t stream__available(stream_t *stream, sight_t *sight)
     for (;;) {
         uint32_t end = 0, carrier = FLOW_KERNEL;
         *sight = look(rx);
-        bool ends = next_switch(rx, sight, &end, &carrier);
+        bool ends = switch_ahead(rx, sight, 1, &end, &carrier);
         if (ends)
             sight->tail = load_acquire(&rx->flow->tail); /* the first look at it may have been before the switch */
         uint32_t count = (ends ? end : sight->tail) - rx->position;
@@ -182,6 +182,24 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
     if (moved > 0 && !peek)
         stream__consume(stream, (uint32_t)moved);
     return moved;
+}
+
+/* A carrier further on cannot be looked at: of three, the kernel would be the first and the last. */
+int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t room)
+{
+    half_t *rx = &stream->rx;
+    uint32_t start, carrier, end, ignored;
+    if (!switch_ahead(rx, sight, 1, &start, &carrier))
+        return 0;
+    if (!switch_ahead(rx, sight, 2, &end, &ignored))
+        end = sight->state & FLOW_FINAL ? start + room : sight->tail;
+    uint32_t count = end - start < room ? end - start : room;
+    if (carrier == FLOW_KERNEL && rx->carrier == CARRIER_RING)
+        return count ? stream->kernel->peek(stream->socket, bytes, count) : 0;
+    if (carrier != rx->offered.handle || count > rx->offered.size)
+        return 0; /* which is an error, but not of a peek: following there will find it */
+    ring_get(&rx->offered, start, bytes, count);
+    return (int)count;
 }
 
 int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek)

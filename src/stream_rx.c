@@ -132,12 +132,25 @@ static int64_t takeable(stream_t *stream, const transfer_t *transfer, sight_t *s
     }
 }
 
-static int take(stream_t *stream, const transfer_t *transfer, int64_t count)
+/* The present carrier's `count` bytes, and what lies behind: a program must see no seam. */
+static int peek(stream_t *stream, const transfer_t *transfer, const sight_t *sight, uint32_t count)
+{
+    uint8_t *bytes = transfer->bytes;
+    int seen = stream__take(stream, bytes, count, true);
+    if (seen != (int)count || count == transfer->count || stream->rx.urgent.state != URGENT_NONE)
+        return seen;
+    int more = stream__peek_behind(stream, sight, bytes + seen, transfer->count - count);
+    return more > 0 ? seen + more : seen;
+}
+
+static int take(stream_t *stream, const transfer_t *transfer, const sight_t *sight, int64_t count)
 {
     uint32_t part = count < transfer->count ? (uint32_t)count : transfer->count;
-    if (transfer->peek && stream__before_mark(&stream->rx, count) == 0)
+    if (!transfer->peek)
+        return stream__take(stream, transfer->bytes, part, false);
+    if (stream__before_mark(&stream->rx, count) == 0)
         return stream__peek_past_mark(stream, transfer->bytes, transfer->count, (uint32_t)count);
-    return stream__take(stream, transfer->bytes, part, transfer->peek);
+    return peek(stream, transfer, sight, part);
 }
 
 static int receive_step(stream_t *stream, const transfer_t *transfer, bool first, verdict_t *verdict)
@@ -169,7 +182,7 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool first
     }
     if (transfer->count == 0)
         return 0;
-    int moved = take(stream, transfer, count);
+    int moved = take(stream, transfer, &sight, count);
     if (moved == STREAM_AGAIN)
         *verdict = STEP_RETRY;
     return moved;

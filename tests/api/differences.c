@@ -42,6 +42,49 @@ static void read_file_shows_no_seam(void **state)
     close_both(a, b);
 }
 
+static void a_peek_shows_no_seam(void **state)
+{
+    SOCKET a, b;
+    char buffer[100];
+    (void)state;
+    tcp_pair(&a, &b);
+    leave_a_seam(a, b, "first", "second");
+    CHECK_IS(11, recv(b, buffer, sizeof buffer, MSG_PEEK));
+    CHECK(memcmp(buffer, "firstsecond", 11) == 0);
+    CHECK_IS(8, recv(b, buffer, 8, MSG_PEEK));
+    recv_all(b, buffer, 11);
+    close_both(a, b);
+}
+
+/* What lies unread when a socket is closed may be in the kernel connection while the other end sends by a ring. */
+static void a_close_with_unread_bytes_is_a_reset(void **state)
+{
+    SOCKET a, b;
+    (void)state;
+    tcp_pair(&a, &b);
+    leave_a_seam(a, b, "first", "second");
+    CHECK_IS(0, closesocket(b));
+    CHECK(is_ready(a, 'r', 5000));
+    CHECK_FAILS(WSAECONNRESET, send(a, "more", 4, 0));
+    CHECK_IS(0, closesocket(a));
+}
+
+/* The receiving half is the kernel's until the first receive, the sending half is not. */
+static void select_looks_at_both_halves(void **state)
+{
+    SOCKET a, b;
+    (void)state;
+    tcp_pair(&a, &b);
+    send_all(a, "1", 1);
+    CHECK(is_ready(b, 'r', 5000));
+    send_all(b, "2", 1);
+    CHECK(is_ready(a, 'r', 5000));
+    fd_set reads = {.fd_count = 1, .fd_array = {b}}, writes = reads;
+    struct timeval at_once = {0, 0};
+    CHECK_IS(2, select(0, &reads, &writes, NULL, &at_once));
+    close_both(a, b);
+}
+
 static void a_close_leaves_the_error_alone(void **state)
 {
     SOCKET a, b;
@@ -58,6 +101,9 @@ static void a_close_leaves_the_error_alone(void **state)
 static const struct CMUnitTest tests[] = {
     CASE(a_receive_shows_no_seam),
     CASE(read_file_shows_no_seam),
+    CASE(a_peek_shows_no_seam),
+    CASE(a_close_with_unread_bytes_is_a_reset),
+    CASE(select_looks_at_both_halves),
     CASE(a_close_leaves_the_error_alone),
 };
 

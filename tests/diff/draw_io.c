@@ -1,12 +1,6 @@
 /* draw_io: bytes: sent, received, waited for, in bulk, urgent. */
 #include "draw.h"
 
-static bool is_stream(const generator_t *g, const model_sock_t *sock)
-{
-    (void)g;
-    return model_is_stream(sock);
-}
-
 static bool can_be_read(const generator_t *g, const model_sock_t *sock)
 {
     (void)g;
@@ -21,9 +15,15 @@ static int32_t send_flags(generator_t *g)
     return random_chance(&g->random, 8) ? some[random_below(&g->random, 4)] : 0;
 }
 
+/* Linux delivers what lies behind an urgent byte piecewise, so one piece has to do. */
+static bool can_send(const generator_t *g, const model_sock_t *sock)
+{
+    return model_is_stream(sock) && (g->model.socks[sock->peer].mark < 0 || !g->model.socks[sock->peer].behind);
+}
+
 bool draw_send(generator_t *g)
 {
-    uint8_t number = draw_pick(g, is_stream);
+    uint8_t number = draw_pick(g, can_send);
     uint32_t size = draw_size(g);
     if (number == NO_SOCKET || size > model_room(&g->model, number))
         return false;
@@ -126,7 +126,7 @@ static void release_blocked(generator_t *g, uint8_t number, uint32_t size)
     if (dice < 12) {
         draw_add_at_once(g, OP_SHUTDOWN, peer)->a = 1;
         model_shutdown(&g->model, peer, 1);
-    } else if (dice < 20 && !other->in && !other->hard_linger) {
+    } else if (dice < 20 && !other->in && !other->hard_linger && other->mark < 0) {
         draw_add_at_once(g, OP_CLOSE, peer);
         model_close(&g->model, peer);
     } else {

@@ -66,6 +66,7 @@ void model_send(model_t *model, uint8_t sender, uint32_t bytes)
     }
     to->in += bytes;
     to->parts++;
+    to->behind = true;
 }
 
 void model_send_urgent(model_t *model, uint8_t sender, uint32_t bytes)
@@ -77,6 +78,7 @@ void model_send_urgent(model_t *model, uint8_t sender, uint32_t bytes)
         return;
     to->mark = (int32_t)(to->inline_urgent ? to->in - 1 : to->in);
     to->urgent = true;
+    to->behind = false;
 }
 
 void model_receive(model_t *model, uint8_t receiver, uint32_t bytes)

@@ -31,6 +31,7 @@ typedef struct model_sock {
     uint32_t parts;   /* how many sends they came from, at most */
     int32_t mark;     /* bytes before the urgent one; -1: none */
     bool urgent;      /* it has not been read */
+    bool behind;      /* something has been sent behind it */
     uint8_t queue[MODEL_QUEUE], queued;
 } model_sock_t;
 
