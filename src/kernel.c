@@ -49,10 +49,17 @@ static void kernel_shut(uintptr_t socket)
     real_shutdown(socket, 1);
 }
 
+static uint32_t kernel_pending(uintptr_t socket)
+{
+    u_long waiting = 0;
+    return real_ioctlsocket(socket, (long)FIONREAD, &waiting) == 0 ? (uint32_t)waiting : 0;
+}
+
 const kernel_calls_t kernel_socket_calls = {.send = kernel_send,
                                            .send_urgent = kernel_send_urgent,
                                            .receive = kernel_receive,
                                            .peek = kernel_peek,
+                                           .pending = kernel_pending,
                                            .wait = kernel_wait,
                                            .shut = kernel_shut};
 
@@ -97,9 +104,8 @@ unsigned kernel_ready(uintptr_t socket, unsigned wanted)
 
 input_t kernel_input(uintptr_t socket)
 {
-    u_long waiting = 0;
     char byte;
-    if (real_ioctlsocket(socket, (long)FIONREAD, &waiting) == 0 && waiting)
+    if (kernel_pending(socket))
         return INPUT_BYTES;
     int peeked = real_recv(socket, &byte, 1, MSG_PEEK);
     if (peeked >= 0)

@@ -34,6 +34,8 @@ typedef struct kernel_calls {
     int (*send)(uintptr_t socket, const void *bytes, uint32_t count);
     int (*receive)(uintptr_t socket, void *bytes, uint32_t count);
     int (*peek)(uintptr_t socket, void *bytes, uint32_t count);
+    /* Bytes that can be received now. */
+    uint32_t (*pending)(uintptr_t socket);
     /* Sleep until the socket is writable (or readable), at most `ms`. */
     void (*wait)(uintptr_t socket, bool writable, unsigned ms);
     /* The same as send, for one byte that is urgent. */

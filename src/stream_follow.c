@@ -155,6 +155,21 @@ int64_t stream__available(stream_t *stream, sight_t *sight)
     }
 }
 
+/* The kernel may hold back announced bytes for a while, as Nagle's algorithm does with the last few. */
+uint32_t stream__arrived(stream_t *stream, const sight_t *sight, uint32_t present)
+{
+    const half_t *rx = &stream->rx;
+    uint32_t total = sight->tail - rx->position, end, carrier;
+    bool now = rx->carrier == CARRIER_KERNEL;
+    bool next = !now && switch_ahead(rx, sight, 1, &end, &carrier) && carrier == FLOW_KERNEL;
+    if (!now && !next)
+        return total;
+    uint32_t held = now ? present : total - present, come = stream->kernel->pending(stream->socket);
+    if (come >= held)
+        return total;
+    return now ? come : present + come;
+}
+
 /* ---- taking bytes ---- */
 
 void stream__grow(stream_t *stream)

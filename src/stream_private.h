@@ -93,6 +93,8 @@ int stream__check_question(stream_t *stream, uintptr_t socket);
 bool stream__consent(stream_t *stream);
 /* Bytes of the present carrier that can be taken now; follows switches on the way.  0: none.  Negative: broken. */
 int64_t stream__available(stream_t *stream, sight_t *sight);
+/* Of all that is announced, the part that has come; `present` is what stream__available() said of the present carrier. */
+uint32_t stream__arrived(stream_t *stream, const sight_t *sight, uint32_t present);
 /* Take up to `count` available bytes, or only look at them. */
 int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek);
 /* Look at up to `room` bytes of the carrier that comes next, without following the sender there.  0: there are none, or

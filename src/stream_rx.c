@@ -354,9 +354,10 @@ int stream_pending(stream_t *stream, uintptr_t socket)
         if (result == 0 && check_end(stream, &sight, dead) == STREAM_BY_KERNEL)
             result = STREAM_BY_KERNEL;
         /* Bytes behind a switch count too: a later receive returns them without waiting. */
-        else if (result > 0 && stream__look_for_urgent(stream, &sight) == 1 && sight.tail - rx->position <= INT32_MAX)
-            result = rx->urgent.in_line ? sight.tail - rx->position
-                                        : stream__before_mark(rx, sight.tail - rx->position);
+        else if (result > 0 && stream__look_for_urgent(stream, &sight) == 1 && sight.tail - rx->position <= INT32_MAX) {
+            uint32_t arrived = stream__arrived(stream, &sight, (uint32_t)result);
+            result = rx->urgent.in_line ? arrived : stream__before_mark(rx, arrived);
+        }
     }
     lock_release(&rx->lock);
     return (int)result;

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -186,10 +187,17 @@ static void kernel_shut(uintptr_t socket)
     shutdown((int)socket, SHUT_WR);
 }
 
+static uint32_t kernel_pending(uintptr_t socket)
+{
+    int waiting = 0;
+    return ioctl((int)socket, FIONREAD, &waiting) == 0 ? (uint32_t)waiting : 0;
+}
+
 const kernel_calls_t unit_kernel = {.send = kernel_send,
                                     .send_urgent = kernel_send_urgent,
                                     .receive = kernel_receive,
                                     .peek = kernel_peek,
+                                    .pending = kernel_pending,
                                     .wait = kernel_wait,
                                     .shut = kernel_shut};
 
