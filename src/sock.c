@@ -72,6 +72,12 @@ static void stay_on_kernel(sock_t *sock, const char *why)
     log_info("socket %lu: stays on the kernel: %s", (unsigned long)sock->handle, why);
 }
 
+/* Unread bytes of which the stream does not know: whether a close throws them away is the kernel's to say. */
+static bool has_unread_in_kernel(const sock_t *sock)
+{
+    return sock_mode(sock) == SOCK_USER && !sock->stream.rx.consented && kernel_socket_calls.pending(sock->handle);
+}
+
 void sock_end(sock_t *sock)
 {
     lock_take(&sock->lock);
@@ -80,9 +86,10 @@ void sock_end(sock_t *sock)
     else if (sock_mode(sock) == SOCK_MEETING)
         log_info("socket %lu: closed before its other end had turned up (no DLL there, or another prefix or session?)",
                  (unsigned long)sock->handle);
+    bool hard = (sock->linger_on && sock->linger_seconds == 0) || has_unread_in_kernel(sock);
     store_release(&sock->mode, SOCK_KERNEL);
     kpoll_forget(&sock->kpoll);
-    stream_close(&sock->stream, sock->linger_on && sock->linger_seconds == 0);
+    stream_close(&sock->stream, hard);
     lock_release(&sock->lock);
 }
 

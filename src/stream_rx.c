@@ -122,7 +122,7 @@ static int64_t takeable(stream_t *stream, const transfer_t *transfer, sight_t *s
         bool last = sight->tail - rx->position == 1;
         if (before > 0)
             return before;
-        if (last && (!first || transfer->peek || transfer->count == 0))
+        if (last && (!first || transfer->peek))
             return 0;
         if (transfer->count == 0 || (transfer->peek && count > 1))
             return count;
@@ -137,9 +137,14 @@ static int peek(stream_t *stream, const transfer_t *transfer, const sight_t *sig
 {
     uint8_t *bytes = transfer->bytes;
     int seen = stream__take(stream, bytes, count, true);
-    if (seen != (int)count || count == transfer->count || stream->rx.urgent.state != URGENT_NONE)
+    int64_t limit = transfer->count;
+    if (stream->rx.urgent.state != URGENT_NONE)
+        limit = stream__before_mark(&stream->rx, sight->tail - stream->rx.position);
+    if (limit > transfer->count)
+        limit = transfer->count;
+    if (seen != (int)count || limit <= seen)
         return seen;
-    int more = stream__peek_behind(stream, sight, bytes + seen, transfer->count - count);
+    int more = stream__peek_behind(stream, sight, bytes + seen, (uint32_t)(limit - seen));
     return more > 0 ? seen + more : seen;
 }
 

@@ -230,7 +230,7 @@ static bool can_send_urgent(const generator_t *g, const model_sock_t *sock)
 static bool has_urgent(const generator_t *g, const model_sock_t *sock)
 {
     (void)g;
-    return model_is_stream(sock) && sock->urgent && !sock->inline_urgent && !sock->shut_recv;
+    return model_is_stream(sock) && sock->urgent && !sock->inline_urgent && !sock->shut_recv && !sock->reset;
 }
 
 static bool read_urgent(generator_t *g)
