@@ -26,8 +26,18 @@ static uint32_t events_enabled(int flags)
     return flags & MSG_OOB ? FD_OOB : FD_READ;
 }
 
+/* The state of a stream is wrong before its arguments are, and the system does not know it. */
+static int refused_by_stream(sock_t *sock, SOCKET s)
+{
+    bool streaming = sock && sock_mode(sock) == SOCK_USER;
+    return streaming ? sock_send(sock, s, NULL, 0, 0) : 0;
+}
+
 static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
 {
+    int refused = refused_by_stream(sock, s);
+    if (refused < 0)
+        return api_result(refused);
     int result = real_send(s, bytes, count, flags);
     if (result < 0 && GetLastError() == WSAEWOULDBLOCK)
         async_enable(sock, FD_WRITE);

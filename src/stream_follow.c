@@ -155,19 +155,27 @@ int64_t stream__available(stream_t *stream, sight_t *sight)
     }
 }
 
+static uint32_t in_rings(const half_t *rx, const sight_t *sight, uint32_t present)
+{
+    uint32_t count = rx->carrier == CARRIER_RING ? present : 0, start, carrier, end, ignored;
+    if (!switch_ahead(rx, sight, 1, &start, &carrier) || carrier == FLOW_KERNEL)
+        return count;
+    if (!switch_ahead(rx, sight, 2, &end, &ignored))
+        end = sight->tail;
+    return count + (end - start);
+}
+
 /* The kernel may hold back announced bytes for a while, as Nagle's algorithm does with the last few. */
 uint32_t stream__arrived(stream_t *stream, const sight_t *sight, uint32_t present)
 {
     const half_t *rx = &stream->rx;
-    uint32_t total = sight->tail - rx->position, end, carrier;
-    bool now = rx->carrier == CARRIER_KERNEL;
-    bool next = !now && switch_ahead(rx, sight, 1, &end, &carrier) && carrier == FLOW_KERNEL;
-    if (!now && !next)
+    uint32_t total = sight->tail - rx->position, in_kernel = total - in_rings(rx, sight, present);
+    if (in_kernel == 0)
         return total;
-    uint32_t held = now ? present : total - present, come = stream->kernel->pending(stream->socket);
-    if (come >= held)
+    uint32_t come = stream->kernel->pending(stream->socket);
+    if (come >= in_kernel)
         return total;
-    return now ? come : present + come;
+    return rx->carrier == CARRIER_KERNEL && come < present ? come : total - (in_kernel - come);
 }
 
 /* ---- taking bytes ---- */
@@ -199,22 +207,34 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
     return moved;
 }
 
-/* A carrier further on cannot be looked at: of three, the kernel would be the first and the last. */
-int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t room)
+/* The kernel's bytes behind a ring lie next to those before it: both are looked at at once, and the ring's put between. */
+static uint32_t peek_around_ring(stream_t *stream, uint8_t *bytes, uint32_t seen, uint32_t ring, uint32_t room)
+{
+    int both = stream->kernel->peek(stream->socket, bytes, seen + room);
+    if (both <= (int)seen)
+        return 0;
+    memmove(bytes + seen + ring, bytes + seen, (uint32_t)both - seen);
+    return (uint32_t)both - seen;
+}
+
+int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t seen, uint32_t limit)
 {
     half_t *rx = &stream->rx;
-    uint32_t start, carrier, end, ignored;
+    uint32_t start, carrier, end, ignored, room = limit - seen, more = 0;
     if (!switch_ahead(rx, sight, 1, &start, &carrier))
         return 0;
-    if (!switch_ahead(rx, sight, 2, &end, &ignored))
+    bool third = switch_ahead(rx, sight, 2, &end, &ignored);
+    if (!third)
         end = sight->state & FLOW_FINAL ? start + room : sight->tail;
     uint32_t count = end - start < room ? end - start : room;
     if (carrier == FLOW_KERNEL && rx->carrier == CARRIER_RING)
-        return count ? stream->kernel->peek(stream->socket, bytes, count) : 0;
+        return count ? stream->kernel->peek(stream->socket, bytes + seen, count) : 0;
     if (carrier != rx->offered.handle || count > rx->offered.size)
         return 0; /* which is an error, but not of a peek: following there will find it */
-    ring_get(&rx->offered, start, bytes, count);
-    return (int)count;
+    if (third && rx->carrier == CARRIER_KERNEL && count < room)
+        more = peek_around_ring(stream, bytes, seen, count, room - count);
+    ring_get(&rx->offered, start, bytes + seen, count);
+    return (int)(count + more);
 }
 
 int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek)

@@ -122,7 +122,7 @@ static int64_t takeable(stream_t *stream, const transfer_t *transfer, sight_t *s
         bool last = sight->tail - rx->position == 1;
         if (before > 0)
             return before;
-        if (last && (!first || transfer->peek))
+        if (last && (!first || (transfer->peek && transfer->count)))
             return 0;
         if (transfer->count == 0 || (transfer->peek && count > 1))
             return count;
@@ -144,7 +144,7 @@ static int peek(stream_t *stream, const transfer_t *transfer, const sight_t *sig
         limit = transfer->count;
     if (seen != (int)count || limit <= seen)
         return seen;
-    int more = stream__peek_behind(stream, sight, bytes + seen, (uint32_t)(limit - seen));
+    int more = stream__peek_behind(stream, sight, bytes, (uint32_t)seen, (uint32_t)limit);
     return more > 0 ? seen + more : seen;
 }
 

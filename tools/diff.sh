@@ -14,11 +14,12 @@
 #   --calls          count calls and options
 #   --show N         print the first N sequences that differ (default: 3)
 #   --keep FOLDER    keep the logs there
-#   --build FOLDER   where x86_64/ and i686/ are (default: build)
+#   --programs64 FOLDER, --programs32 FOLDER   where the builds are (default: build/x86_64, build/i686)
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 seed=1 first=0 count=1000 pairs="64-64 32-32 64-32" show=3 drop='' self_test='' twice='' keep='' compare_options=() shrink=''
+programs64=$build/x86_64 programs32=$build/i686
 hangs_allowed=20
 
 take_options() {
@@ -36,14 +37,15 @@ take_options() {
             --calls) compare_options+=(--calls) ;;
             --show) show=$2; shift ;;
             --keep) keep=$2; shift ;;
-            --build) build=$(cd "$2" && pwd); shift ;;
+            --programs64) programs64=$2; shift ;;
+            --programs32) programs32=$2; shift ;;
             *) die "unknown option $1; see the head of this file" ;;
         esac
         shift
     done
 }
 
-program() { [ "$1" = 64 ] && echo "$build/x86_64/diff_actor.exe" || echo "$build/i686/diff_actor.exe"; }
+program() { [ "$1" = 64 ] && echo "$programs64/diff_actor.exe" || echo "$programs32/diff_actor.exe"; }
 
 # One run: variant, log, first, count. Output goes to a file: services that Wine starts would keep a pipe open.
 play() {

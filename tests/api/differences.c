@@ -56,6 +56,30 @@ static void a_peek_shows_no_seam(void **state)
     close_both(a, b);
 }
 
+/* Kernel, ring, and the kernel again because the ring is full. */
+static void a_peek_sees_three_carriers(void **state)
+{
+    enum { SIZE = 100000 };
+    static char sent[SIZE], seen[SIZE + 1];
+    SOCKET a, b;
+    u_long waiting = 0;
+    (void)state;
+    for (int i = 0; i < SIZE; i++)
+        sent[i] = (char)(i * 7 + i / 256);
+    tcp_pair(&a, &b);
+    send_all(a, sent, 10);
+    CHECK(is_ready(b, 'r', 5000));
+    for (int at = 10; at < SIZE; at += 10)
+        send_all(a, sent + at, 10);
+    while (waiting < SIZE)
+        CHECK_IS(0, ioctlsocket(b, FIONREAD, &waiting));
+    CHECK_IS(SIZE, recv(b, seen, sizeof seen, MSG_PEEK));
+    CHECK(memcmp(sent, seen, SIZE) == 0);
+    CHECK_IS(SIZE, recv(b, seen, sizeof seen, 0));
+    CHECK(memcmp(sent, seen, SIZE) == 0);
+    close_both(a, b);
+}
+
 /* What lies unread when a socket is closed may be in the kernel connection while the other end sends by a ring. */
 static void a_close_with_unread_bytes_is_a_reset(void **state)
 {
@@ -67,6 +91,70 @@ static void a_close_with_unread_bytes_is_a_reset(void **state)
     CHECK(is_ready(a, 'r', 5000));
     CHECK_FAILS(WSAECONNRESET, send(a, "more", 4, 0));
     CHECK_IS(0, closesocket(a));
+}
+
+/* The same, when this end has never received and the other never learnt of a ring. */
+static void a_close_before_any_receive_is_a_reset(void **state)
+{
+    SOCKET a, b;
+    (void)state;
+    tcp_pair(&a, &b);
+    send_all(a, "unread", 6);
+    CHECK(is_ready(b, 'r', 5000));
+    send_all(b, "1", 1);
+    CHECK_IS(0, closesocket(b));
+    CHECK(is_ready(a, 'r', 5000));
+    CHECK_FAILS(WSAECONNRESET, send(a, "more", 4, 0));
+    CHECK_IS(0, closesocket(a));
+}
+
+/* Two small sends: the kernel holds the second back until the first is acknowledged. */
+static void what_is_pending_can_be_received(void **state)
+{
+    char buffer[1000];
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        SOCKET a, b;
+        u_long waiting = 0;
+        tcp_pair(&a, &b);
+        send_all(a, buffer, 186);
+        send_all(a, buffer, 273);
+        while (waiting < 459) {
+            CHECK_IS(0, ioctlsocket(b, FIONREAD, &waiting));
+            CHECK_IS(waiting, recv(b, buffer, (int)waiting, MSG_PEEK));
+        }
+        CHECK_IS(459, recv(b, buffer, sizeof buffer, 0));
+        close_both(a, b);
+    }
+}
+
+static void nothing_is_received_in_front_of_an_urgent_byte(void **state)
+{
+    SOCKET a, b;
+    (void)state;
+    tcp_pair(&a, &b);
+    set_nonblocking(b, true);
+    leave_a_seam(a, b, "first", "second");
+    char buffer[100];
+    CHECK_IS(11, recv(b, buffer, sizeof buffer, 0));
+    CHECK_IS(1, send(a, "!", 1, MSG_OOB));
+    CHECK(is_ready(b, 'x', 5000));
+    CHECK_IS(0, recv(b, buffer, 0, 0));
+    CHECK_IS(0, recv(b, buffer, 0, MSG_PEEK));
+    CHECK_FAILS(WSAEWOULDBLOCK, recv(b, buffer, 1, MSG_PEEK));
+    close_both(a, b);
+}
+
+static void the_state_is_wrong_before_the_arguments(void **state)
+{
+    SOCKET a, b;
+    (void)state;
+    tcp_pair(&a, &b);
+    leave_a_seam(a, b, "first", "second");
+    CHECK_FAILS(WSAEFAULT, send(a, NULL, 5, 0));
+    CHECK_IS(0, shutdown(a, 1));
+    CHECK_FAILS(WSAESHUTDOWN, send(a, NULL, 5, 0));
+    close_both(a, b);
 }
 
 /* The receiving half is the kernel's until the first receive, the sending half is not. */
@@ -102,7 +190,12 @@ static const struct CMUnitTest tests[] = {
     CASE(a_receive_shows_no_seam),
     CASE(read_file_shows_no_seam),
     CASE(a_peek_shows_no_seam),
+    CASE(a_peek_sees_three_carriers),
     CASE(a_close_with_unread_bytes_is_a_reset),
+    CASE(a_close_before_any_receive_is_a_reset),
+    CASE(what_is_pending_can_be_received),
+    CASE(nothing_is_received_in_front_of_an_urgent_byte),
+    CASE(the_state_is_wrong_before_the_arguments),
     CASE(select_looks_at_both_halves),
     CASE(a_close_leaves_the_error_alone),
 };

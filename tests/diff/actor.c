@@ -88,18 +88,28 @@ static void start_follower(int argc, char **argv)
 
 /* ---- the log, which the leader writes ---- */
 
+/* The socket that had the port in a step: the last to get it.  A connection's port is known a step after accept told it. */
+static unsigned socket_of(long port, unsigned step)
+{
+    unsigned found = PLAN_SOCKETS;
+    for (unsigned i = 0; port && i < PLAN_SOCKETS; i++) {
+        bool fits = board->ports[i] == port && (unsigned)board->named[i] <= step + 1;
+        if (fits && (found == PLAN_SOCKETS || board->named[i] > board->named[found]))
+            found = i;
+    }
+    return found;
+}
+
 /* "@PORT@" becomes the socket that has the port. */
-static void write_named(const char *line)
+static void write_named(const char *line, unsigned step)
 {
     const char *mark;
     while ((mark = strchr(line, '@')) != NULL) {
         char *end;
         long port = strtol(mark + 1, &end, 10);
-        unsigned sock = 0;
-        while (sock < PLAN_SOCKETS && board->ports[sock] != port)
-            sock++;
+        unsigned sock = socket_of(port, step);
         fprintf(actor.out, "%.*s", (int)(mark - line), line);
-        if (port && sock < PLAN_SOCKETS)
+        if (sock < PLAN_SOCKETS)
             fprintf(actor.out, "port of s%u", sock);
         else
             fprintf(actor.out, port ? "port ?" : "port 0");
@@ -112,7 +122,7 @@ static void write_sequence(const char *end)
 {
     fprintf(actor.out, "# %u\n", (unsigned)actor.plan.number);
     for (unsigned i = 0; i < actor.plan.count; i++)
-        write_named(board->lines[i]);
+        write_named(board->lines[i], i);
     if (end)
         fprintf(actor.out, "# end: %s at step %ld of actor %ld\n", end, board->step, board->actor);
     memset(board->lines, 0, sizeof board->lines);

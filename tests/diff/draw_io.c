@@ -216,6 +216,7 @@ bool draw_transmit(generator_t *g)
     step->b = (int32_t)head;
     step->c = (int32_t)tail;
     model_send(&g->model, number, file + head + tail);
+    g->model.socks[g->model.socks[number].peer].parts += 2;
     return true;
 }
 

@@ -16,7 +16,7 @@ enum { LINE_BYTES = 600, STEP_SECONDS = 8, EXIT_HUNG = 99, EXIT_FAILED = 98 };
 typedef struct board {
     volatile LONG sequence, step, actor; /* the turn */
     volatile LONG turns;                 /* how often it has been passed */
-    volatile LONG ports[PLAN_SOCKETS];
+    volatile LONG ports[PLAN_SOCKETS], named[PLAN_SOCKETS]; /* a socket's port, and the step it got it in */
     volatile LONG filled[PLAN_SOCKETS];
     volatile LONG lost; /* something has been awaited in vain: the rest of the sequence waits for nothing */
     char lines[PLAN_STEPS][LINE_BYTES];

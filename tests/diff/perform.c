@@ -46,6 +46,11 @@ static HANDLE temporary_file(void)
                        FILE_ATTRIBUTE_TEMPORARY | FILE_FLAG_DELETE_ON_CLOSE, NULL);
 }
 
+static unsigned index_of(const plan_t *plan, const step_t *step)
+{
+    return (unsigned)(step - plan->steps);
+}
+
 void perform_start(unsigned actor)
 {
     struct sockaddr_in name = loopback(0);
@@ -67,7 +72,7 @@ void perform_start(unsigned actor)
 
 static void fill_bytes(const plan_t *plan, const step_t *step, size_t count)
 {
-    uint32_t x = plan->number * 2654435761u + (uint32_t)(step - plan->steps) * 40503u;
+    uint32_t x = plan->number * 2654435761u + index_of(plan, step) * 40503u;
     for (size_t i = 0; i < count; i++) {
         x = x * 1664525u + 1013904223u;
         self.bytes[i] = (char)(x >> 24);
@@ -152,7 +157,7 @@ static void say_socket(say_t *say, const char *call, const step_t *step)
 
 /* ---- life of a socket ---- */
 
-static void remember(uint8_t sock, SOCKET s)
+static void remember(uint8_t sock, SOCKET s, unsigned step)
 {
     if (sock == NO_SOCKET) {
         if (s != INVALID_SOCKET)
@@ -160,8 +165,10 @@ static void remember(uint8_t sock, SOCKET s)
         return;
     }
     self.handles[sock] = s;
-    if (s != INVALID_SOCKET)
-        InterlockedExchange(&board->ports[sock], (LONG)own_port(s));
+    if (s == INVALID_SOCKET)
+        return;
+    InterlockedExchange(&board->named[sock], (LONG)step);
+    InterlockedExchange(&board->ports[sock], (LONG)own_port(s));
 }
 
 static void do_socket(const step_t *step, say_t *say)
@@ -174,7 +181,7 @@ static void do_socket(const step_t *step, say_t *say)
     self.handles[step->sock] = s;
 }
 
-static void do_bind(const step_t *step, say_t *say)
+static void do_bind(const plan_t *plan, const step_t *step, say_t *say)
 {
     struct sockaddr_in name = loopback(0);
     if (step->a)
@@ -183,7 +190,7 @@ static void do_bind(const step_t *step, say_t *say)
     say_text(say, ", %s)", step->a ? "any" : "loopback");
     begin();
     say_result(say, bind(handle_of(step->sock), (struct sockaddr *)&name, sizeof name));
-    remember(step->sock, handle_of(step->sock));
+    remember(step->sock, handle_of(step->sock), index_of(plan, step));
 }
 
 static void do_listen(const step_t *step, say_t *say)
@@ -194,7 +201,7 @@ static void do_listen(const step_t *step, say_t *say)
     say_result(say, listen(handle_of(step->sock), step->a));
 }
 
-static void do_connect(const step_t *step, say_t *say)
+static void do_connect(const plan_t *plan, const step_t *step, say_t *say)
 {
     struct sockaddr_in name =
         loopback(step->other == NO_SOCKET ? own_port(self.nobody) : (unsigned)board->ports[step->other]);
@@ -202,10 +209,10 @@ static void do_connect(const step_t *step, say_t *say)
     say_text(say, ", s%d)", step->other);
     begin();
     say_result(say, connect(handle_of(step->sock), (struct sockaddr *)&name, sizeof name));
-    remember(step->sock, handle_of(step->sock));
+    remember(step->sock, handle_of(step->sock), index_of(plan, step));
 }
 
-static void do_accept(const step_t *step, say_t *say)
+static void do_accept(const plan_t *plan, const step_t *step, say_t *say)
 {
     struct sockaddr_in name;
     int length = sizeof name;
@@ -217,7 +224,7 @@ static void do_accept(const step_t *step, say_t *say)
                        : accept(handle_of(step->sock), NULL, NULL);
     say_result(say, s == INVALID_SOCKET ? -1 : 0);
     say_name(say, &name, length);
-    remember(step->other, s);
+    remember(step->other, s, index_of(plan, step));
 }
 
 static void do_shutdown(const step_t *step, say_t *say)
@@ -501,10 +508,10 @@ static void perform_call(const plan_t *plan, const step_t *step, say_t *say)
 {
     switch ((op_t)step->op) {
     case OP_SOCKET: do_socket(step, say); break;
-    case OP_BIND: do_bind(step, say); break;
+    case OP_BIND: do_bind(plan, step, say); break;
     case OP_LISTEN: do_listen(step, say); break;
-    case OP_CONNECT: do_connect(step, say); break;
-    case OP_ACCEPT: do_accept(step, say); break;
+    case OP_CONNECT: do_connect(plan, step, say); break;
+    case OP_ACCEPT: do_accept(plan, step, say); break;
     case OP_SEND: do_send(plan, step, say); break;
     case OP_RECV: do_receive(step, say); break;
     case OP_SENDTO: do_sendto(plan, step, say); break;
@@ -536,7 +543,7 @@ static void perform_call(const plan_t *plan, const step_t *step, say_t *say)
 void perform(const plan_t *plan, const step_t *step, bool falsify, char *line, size_t size)
 {
     say_t say = {line, size, 0};
-    say_text(&say, "%3u %c%s ", (unsigned)(step - plan->steps), self.letter, step->early ? " early" : "");
+    say_text(&say, "%3u %c%s ", index_of(plan, step), self.letter, step->early ? " early" : "");
     for (unsigned i = 0; i < step->awaits_count && !board->lost; i++) {
         const await_t *await = &step->awaits[i];
         if (arrives(await))
