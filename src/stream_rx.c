@@ -122,7 +122,9 @@ static int64_t takeable(stream_t *stream, const transfer_t *transfer, sight_t *s
         bool last = sight->tail - rx->position == 1;
         if (before > 0)
             return before;
-        if (last && (!first || (transfer->peek && transfer->count)))
+        bool waits = !first || (transfer->peek && transfer->count);
+        bool final = sight->state & FLOW_FINAL; /* what comes next comes by the kernel, and is not waited for here */
+        if (last && waits && !final)
             return 0;
         if (transfer->count == 0 || (transfer->peek && count > 1))
             return count;

@@ -145,6 +145,44 @@ static void nothing_is_received_in_front_of_an_urgent_byte(void **state)
     close_both(a, b);
 }
 
+static void an_urgent_byte_outlives_the_end_of_the_stream(void **state)
+{
+    SOCKET a, b;
+    char byte;
+    (void)state;
+    tcp_pair(&a, &b);
+    send_all(b, "1", 1);
+    CHECK(is_ready(a, 'r', 5000));
+    CHECK_IS(1, send(a, "!", 1, MSG_OOB));
+    CHECK(is_ready(b, 'x', 5000));
+    CHECK_IS(0, shutdown(a, 1));
+    CHECK(is_ready(b, 'r', 5000));
+    CHECK(is_ready(b, 'x', 5000));
+    CHECK_IS(1, recv(b, &byte, 1, MSG_OOB));
+    CHECK_IS('!', byte);
+    expect_end(b);
+    close_both(a, b);
+}
+
+static void shutdown_of_receiving_hides_nothing_from_select(void **state)
+{
+    (void)state;
+    for (int how = 0; how <= 2; how += 2) {
+        SOCKET a, b;
+        char buffer[20];
+        tcp_pair(&a, &b);
+        leave_a_seam(a, b, "first", "second");
+        recv_all(b, buffer, 11);
+        CHECK_IS(0, shutdown(b, how));
+        CHECK(!is_ready(b, 'r', 0));
+        send_all(a, "after", 5);
+        CHECK(is_ready(b, 'r', 5000));
+        CHECK_FAILS(WSAESHUTDOWN, recv(b, buffer, sizeof buffer, 0));
+        CHECK(is_ready(b, 'r', 5000));
+        close_both(a, b);
+    }
+}
+
 static void the_state_is_wrong_before_the_arguments(void **state)
 {
     SOCKET a, b;
@@ -195,6 +233,8 @@ static const struct CMUnitTest tests[] = {
     CASE(a_close_before_any_receive_is_a_reset),
     CASE(what_is_pending_can_be_received),
     CASE(nothing_is_received_in_front_of_an_urgent_byte),
+    CASE(an_urgent_byte_outlives_the_end_of_the_stream),
+    CASE(shutdown_of_receiving_hides_nothing_from_select),
     CASE(the_state_is_wrong_before_the_arguments),
     CASE(select_looks_at_both_halves),
     CASE(a_close_leaves_the_error_alone),

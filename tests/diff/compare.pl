@@ -99,7 +99,8 @@ sub report {
     print "\nsequence $number differs at step $at:\n";
     for my $i (0 .. $#$left) {
         my ($l, $r) = ($left->[$i], $right->[$i] // '(nothing)');
-        print $i == $at ? "  builtin $l\n  ours    $r\n" : "          $l\n" if $i <= $at || $l ne $r;
+        next if $i > $at && $l eq $r || "$l$r" eq '';
+        print $i == $at ? "  builtin $l\n  ours    $r\n" : "          $l\n";
     }
 }
 

@@ -74,9 +74,7 @@ static void await_stream(step_t *step, uint8_t number, const model_sock_t *sock)
 {
     if (sock->urgent && !sock->inline_urgent)
         draw_await(step, number, AWAIT_EXCEPTION, 0);
-    if (sock->shut_recv)
-        return;
-    if (sock->in > 0 && sock->mark != 0 && !sock->reset)
+    if (sock->in > 0 && sock->mark != 0 && !sock->reset && !sock->shut_recv)
         draw_await(step, number, AWAIT_BYTES, model_visible(sock));
     else if (sock->in > 0 || sock->ended)
         draw_await(step, number, AWAIT_READABLE, 0);
