@@ -5,6 +5,8 @@
 
 #include <wsock32_real.h>
 
+#define URGENT_PATIENCE_US 50000
+
 static uint64_t deadline_after(uint32_t timeout_ms)
 {
     return timeout_ms ? os_now_us() + timeout_ms * 1000ull : STREAM_NEVER;
@@ -155,14 +157,28 @@ int sock_write(sock_t *sock, uintptr_t handle, const void *bytes, int count)
     return send_all(sock, &transfer);
 }
 
-/* Wine's own call would wait for an urgent byte, for ever if the stream carries it meanwhile; so one has to be there. */
-static int urgent_by_kernel(const transfer_t *transfer)
+static int try_urgent_by_kernel(const transfer_t *transfer)
 {
     if (!kernel_has_urgent(transfer->socket))
-        return transfer->blocking ? -WSAEINVAL : -WSAEWOULDBLOCK;
+        return -WSAEWOULDBLOCK;
     int flags = MSG_OOB | (transfer->peek ? MSG_PEEK : 0);
     int moved = real_recv(transfer->socket, transfer->bytes, (int)transfer->count, flags);
     return moved < 0 ? wsaerr_from_system() : moved;
+}
+
+/* Wine's own call would wait for an urgent byte, for ever if the stream carries it meanwhile; so one has to be there.
+ * But Wine's select tells of one a moment before it can be had, and a program that has been told must get it. */
+static int urgent_by_kernel(const transfer_t *transfer)
+{
+    uint64_t until = os_now_us() + URGENT_PATIENCE_US;
+    for (;;) {
+        int moved = try_urgent_by_kernel(transfer);
+        if (moved != -WSAEWOULDBLOCK || !transfer->blocking)
+            return moved;
+        if (os_now_us() >= until)
+            return -WSAEINVAL;
+        os_yield(UINT32_MAX);
+    }
 }
 
 static int receive_urgent(sock_t *sock, const transfer_t *transfer)
