@@ -20,6 +20,7 @@ typedef struct async {
     uint32_t reported; /* posted, and not enabled again */
     bool connecting;   /* the outcome is still to be reported */
     bool unread;       /* bytes were there when we looked; a poll would only say so again, until the program has read */
+    bool ended;        /* so was the end, which a poll would say for ever */
     bool rx_armed, tx_armed, polled[3];
     sleeper_t rx, tx;
     kpoll_wait_t polls[3];
@@ -86,7 +87,7 @@ static unsigned asked_of_kernel(const async_t *async)
         asked |= KERNEL_READS;
     if (sock_mode(sock) == SOCK_FRESH) /* not connected */
         return asked;
-    if (events & INPUT_EVENTS && !async->unread && (!user || stream_input(stream, sock->handle) == INPUT_BY_KERNEL))
+    if (events & INPUT_EVENTS && !async->unread && !async->ended && (!user || stream_input(stream, sock->handle) == INPUT_BY_KERNEL))
         asked |= KERNEL_READS;
     if (events & FD_WRITE && (!user || stream_writable(stream, sock->handle) == STREAM_BY_KERNEL))
         asked |= KERNEL_WRITES;
@@ -147,6 +148,7 @@ static void post_news(async_t *async)
         return;
     input_t input = events & INPUT_EVENTS ? look_at_input(sock, ready) : INPUT_NONE;
     async->unread |= input == INPUT_BYTES;
+    async->ended |= input == INPUT_END || input == INPUT_FAILED;
     if (events & FD_OOB && has_urgent(sock, ready))
         post(async, FD_OOB, 0);
     if (events & FD_WRITE && is_writable(sock, ready))
@@ -181,7 +183,8 @@ static void pump(async_t *async)
 
 /* ---- arming, by the watcher alone ---- */
 
-static void poll_kernel(async_t *async, kpoll_kind_t kind, bool wanted, const waiter_t *watcher)
+/* True: there is news already. */
+static bool poll_kernel(async_t *async, kpoll_kind_t kind, bool wanted, const waiter_t *watcher)
 {
     bool *polled = &async->polled[kind];
     if (*polled && (!wanted || kpoll_fired(&async->polls[kind]))) {
@@ -190,6 +193,7 @@ static void poll_kernel(async_t *async, kpoll_kind_t kind, bool wanted, const wa
     }
     if (wanted && !*polled)
         *polled = kpoll_begin(&async->sock->kpoll, kind, &async->polls[kind], watcher);
+    return *polled && kpoll_fired(&async->polls[kind]);
 }
 
 /* A stream's receiving half stays armed, so that no call of the program's has to arm it anew.  True: it is armed from
@@ -213,12 +217,11 @@ static bool arm(async_t *async, const waiter_t *watcher)
 {
     sock_t *sock = async->sock;
     unsigned asked = async->connecting ? KERNEL_WRITES | KERNEL_EXCEPTS : asked_of_kernel(async);
-    bool news = false;
-    poll_kernel(async, KPOLL_READ, asked & KERNEL_READS, watcher);
-    poll_kernel(async, KPOLL_WRITE, asked & KERNEL_WRITES, watcher);
-    poll_kernel(async, KPOLL_EXCEPT, asked & KERNEL_EXCEPTS, watcher);
+    bool news = poll_kernel(async, KPOLL_READ, asked & KERNEL_READS, watcher);
+    news |= poll_kernel(async, KPOLL_WRITE, asked & KERNEL_WRITES, watcher);
+    news |= poll_kernel(async, KPOLL_EXCEPT, asked & KERNEL_EXCEPTS, watcher);
     if (!is_user_level(sock))
-        return false;
+        return news;
     if (load_relaxed(&sock->async_events) & (INPUT_EVENTS | FD_OOB))
         news |= arm_half(async, &sock->stream.rx, &async->rx, &async->rx_armed, watcher);
     if (open_events(async) & FD_WRITE)
@@ -299,7 +302,7 @@ bool async_select(sock_t *sock, HWND window, unsigned message, uint32_t events)
         async->window = window;
         async->message = message;
         async->reported = 0; /* whatever is true is posted again */
-        async->unread = false;
+        async->unread = async->ended = false;
         async->connecting = is_connecting(sock);
         store_relaxed(&sock->async_events, events);
         pump(async);

@@ -86,6 +86,23 @@ static ULONG events_of(kpoll_kind_t kind)
     return events[kind];
 }
 
+static bool is_complete(const kpoll_op_t *op)
+{
+    return *(const volatile NTSTATUS *)&op->io.Status != STATUS_PENDING_CODE;
+}
+
+/* All polls share one event, and the system resets it when a new one begins: what another had to tell would be lost.  A
+ * poll's status is written before the event is set, so whoever was silenced is found here. */
+static void ring_again(void)
+{
+    for (const kpoll_op_t *op = driver.pending; op; op = op->next) {
+        if (is_complete(op)) {
+            SetEvent(driver.event);
+            return;
+        }
+    }
+}
+
 /* Called with the lock held.  A poll that completes at once has fired. */
 static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
 {
@@ -96,6 +113,7 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
     NTSTATUS status = nt_calls()->device_io_control_file(driver.device, driver.event, NULL, op, &op->io,
                                                          IOCTL_AFD_POLL_CODE, &op->poll, sizeof op->poll, &op->poll,
                                                          sizeof op->poll);
+    ring_again();
     if (status != STATUS_PENDING_CODE) {
         store_release(&op->fired, 1);
         return status >= 0;
@@ -185,11 +203,11 @@ void kpoll_collect(void)
     kpoll_op_t **at = &driver.pending;
     while (*at) {
         kpoll_op_t *op = *at;
-        if (*(volatile NTSTATUS *)&op->io.Status == STATUS_PENDING_CODE) {
-            at = &op->next;
-        } else {
+        if (is_complete(op)) {
             *at = op->next;
             fire(op);
+        } else {
+            at = &op->next;
         }
     }
     lock_release(&driver.lock);

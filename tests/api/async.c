@@ -416,6 +416,59 @@ static void a_connect_announces_its_outcome(void **state)
     drop_window();
 }
 
+/* A thread that waits in select for a connection, again and again, beside a stream on which nothing comes. */
+typedef struct churn {
+    volatile LONG stop;
+    SOCKET idle;
+    long rounds;
+} churn_t;
+
+static void churn_body(void *argument)
+{
+    churn_t *churn = argument;
+    unsigned short port;
+    SOCKET listener = tcp_listen(&port);
+    while (!churn->stop) {
+        fd_set set;
+        FD_ZERO(&set);
+        FD_SET(churn->idle, &set);
+        FD_SET(listener, &set);
+        SOCKET s = tcp_connect(port);
+        CHECK_IS(1, select(0, &set, NULL, NULL, NULL));
+        CHECK_IS(listener, set.fd_array[0]);
+        close_both(s, tcp_accept(listener));
+        churn->rounds++;
+    }
+    CHECK_IS(0, closesocket(listener));
+}
+
+static void what_others_wait_for_hides_no_announcement(void **state)
+{
+    connection_t idle;
+    churn_t churn = {0, 0, 0};
+    worker_t worker;
+    unsigned short port;
+    (void)state;
+    make_window();
+    tcp_pair(&idle.from, &idle.to);
+    exchange(&idle);
+    churn.idle = idle.to;
+    worker_start(&worker, churn_body, &churn);
+    SOCKET listener = tcp_listen(&port);
+    CHECK_IS(0, WSAAsyncSelect(listener, window, MESSAGE, FD_ACCEPT));
+    for (int round = 0; round < 300; round++) {
+        SOCKET s = tcp_connect(port);
+        expect_message(listener, FD_ACCEPT, 0);
+        close_both(s, tcp_accept(listener));
+    }
+    InterlockedExchange(&churn.stop, 1);
+    worker_join(&worker);
+    CHECK(churn.rounds > 0);
+    CHECK_IS(0, closesocket(listener));
+    close_both(idle.from, idle.to);
+    drop_window();
+}
+
 /* ---- a server that lives on messages ---- */
 
 enum { CLIENTS = 12, ECHO_BYTES = 600000, PORT_SLOT = 1 };
@@ -547,6 +600,7 @@ static const struct CMUnitTest tests[] = {
     CASE(room_is_announced_after_a_send_that_would_block),
     CASE(a_listener_announces_each_connection),
     CASE(a_connect_announces_its_outcome),
+    CASE(what_others_wait_for_hides_no_announcement),
     CASE(a_server_lives_on_messages),
 };
 
