@@ -195,7 +195,7 @@ static bool enter_all(selection_t *all)
     bool complete = true;
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
-        if (!member->by_kernel || !member->sock || sock_mode(member->sock) == SOCK_KERNEL || member->kind != READS)
+        if (!member->by_kernel || !member->sock || sock_mode(member->sock) == SOCK_KERNEL || member->kind == WRITES)
             continue;
         member->entered = stream_enter_kernel(&member->sock->stream, &member->sock->stream.rx, member->s);
         complete &= member->entered;

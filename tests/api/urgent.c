@@ -229,6 +229,48 @@ static void marks_wake_a_select_in_another_process(void **state)
     peer_join(&peer);
 }
 
+/* ---- a select that sleeps while its stream becomes user-level ---- */
+
+typedef struct waiting {
+    SOCKET s;
+    volatile LONG about_to;
+    bool came;
+} waiting_t;
+
+static void wait_for_urgent(void *argument)
+{
+    waiting_t *waiting = argument;
+    InterlockedExchange(&waiting->about_to, 1);
+    waiting->came = is_ready(waiting->s, 'x', 5000);
+}
+
+/* Nothing tells when the thread is inside, so this is done often enough. */
+static void a_sleeping_select_sees_the_first_urgent_byte(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        connection_t c;
+        worker_t worker;
+        waiting_t waiting = {0};
+        tcp_pair(&c.to, &c.from);
+        send_all(c.to, "a", 1); /* one end knows of the other, which has not done anything yet */
+        waiting.s = c.to;
+        worker_start(&worker, wait_for_urgent, &waiting);
+        while (!waiting.about_to)
+            Sleep(0);
+        for (int turn = 0; turn < 30 * round; turn++)
+            Sleep(0);
+        CHECK_IS(1, send(c.from, "!", 1, MSG_OOB));
+        worker_join(&worker);
+        CHECK(waiting.came);
+        char byte = 0;
+        CHECK_IS(1, recv(c.to, &byte, 1, MSG_OOB));
+        CHECK_IS('!', byte);
+        recv_all(c.from, &byte, 1);
+        close_both(c.from, c.to);
+    }
+}
+
 static const role_t roles[] = {{"sender", sender}};
 
 static const struct CMUnitTest tests[] = {
@@ -247,6 +289,7 @@ static const struct CMUnitTest tests[] = {
     CASE(the_end_of_the_stream_comes_behind_the_mark),
     CASE(data_after_a_taken_byte_makes_it_readable),
     CASE(marks_wake_a_select_in_another_process),
+    CASE(a_sleeping_select_sees_the_first_urgent_byte),
 };
 
 HARNESS_MAIN(roles, tests)
