@@ -3,6 +3,7 @@
  * Plain reads and writes work on a stream as on the kernel's connection; CloseHandle is its end.  Overlapped ones, and
  * whatever gives the handle to somebody else, take the stream back to the kernel first. */
 #include "api.h"
+#include "async.h"
 #include "redirect.h"
 
 /* ---- reading and writing ---- */
@@ -40,6 +41,7 @@ static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved
     }
     DWORD error = GetLastError();
     int done = sock_read(sock, (uintptr_t)file, bytes, (int)count);
+    async_enable(sock, FD_READ);
     SetLastError(error);
     return file_result(done, moved);
 }

@@ -115,6 +115,8 @@ static input_t look_at_input(sock_t *sock, unsigned ready)
 
 static bool is_writable(sock_t *sock, unsigned ready)
 {
+    if (sock->stream.tx.shut)
+        return false; /* nobody can write, though a select would not wait */
     return ready & KERNEL_WRITES || (is_user_level(sock) && stream_writable(&sock->stream, sock->handle) == 1);
 }
 

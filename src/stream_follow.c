@@ -231,7 +231,7 @@ int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, 
         return count ? stream->kernel->peek(stream->socket, bytes + seen, count) : 0;
     if (carrier != rx->offered.handle || count > rx->offered.size)
         return 0; /* which is an error, but not of a peek: following there will find it */
-    if (third && rx->carrier == CARRIER_KERNEL && count < room)
+    if (third && seen && rx->carrier == CARRIER_KERNEL && count < room)
         more = peek_around_ring(stream, bytes, seen, count, room - count);
     ring_get(&rx->offered, start, bytes + seen, count);
     return (int)(count + more);

@@ -97,8 +97,8 @@ int64_t stream__available(stream_t *stream, sight_t *sight);
 uint32_t stream__arrived(stream_t *stream, const sight_t *sight, uint32_t present);
 /* Take up to `count` available bytes, or only look at them. */
 int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek);
-/* `bytes` holds all of the present carrier, `seen` of them: look at what the next ones hold, up to `limit` altogether,
- * without following the sender.  The number of bytes added, or negative. */
+/* `bytes` holds all of the present carrier, `seen` of them (or none is wanted of it): look at what the next ones hold, up
+ * to `limit` altogether, without following the sender.  The number of bytes added, or negative. */
 int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t seen, uint32_t limit);
 /* Offer the larger ring that the sender would like. */
 void stream__grow(stream_t *stream);

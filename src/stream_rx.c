@@ -126,7 +126,7 @@ static int64_t takeable(stream_t *stream, const transfer_t *transfer, sight_t *s
         bool final = sight->state & FLOW_FINAL; /* what comes next comes by the kernel, and is not waited for here */
         if (last && waits && !final)
             return 0;
-        if (transfer->count == 0 || (transfer->peek && count > 1))
+        if (transfer->count == 0 || (transfer->peek && !last))
             return count;
         int skipped = stream__skip_mark(stream);
         if (skipped != 1)
@@ -156,7 +156,8 @@ static int take(stream_t *stream, const transfer_t *transfer, const sight_t *sig
     if (!transfer->peek)
         return stream__take(stream, transfer->bytes, part, false);
     if (stream__before_mark(&stream->rx, count) == 0)
-        return stream__peek_past_mark(stream, transfer->bytes, transfer->count, (uint32_t)count);
+        return count == 1 ? stream__peek_behind(stream, sight, transfer->bytes, 0, transfer->count)
+                          : stream__peek_past_mark(stream, transfer->bytes, transfer->count, (uint32_t)count);
     return peek(stream, transfer, sight, part);
 }
 

@@ -210,6 +210,9 @@ SCRIPT(own_shutdown_is_not_announced,
     SAYS(SELECT, ALL_EVENTS), SAYS(EVENT, FD_WRITE), SAYS(SHUT_OWN, 1), QUIET, WITH(SEND, "a"), SAYS(EVENT, FD_READ),
     COMES(RECV, "a", 10), QUIET)
 
+SCRIPT(after_own_shutdown_nothing_is_writable,
+    SAYS(SHUT_OWN, 1), SAYS(SELECT, ALL_EVENTS), QUIET, WITH(SEND, "a"), SAYS(EVENT, FD_READ), COMES(RECV, "a", 10), QUIET)
+
 /* ---- cancelling and closing ---- */
 
 static void queued_messages_come_after_a_cancel_and_after_a_close(void **state)
@@ -593,6 +596,7 @@ static const struct CMUnitTest tests[] = {
     CASE(urgent_bytes_are_announced_on_their_own),
     CASE(what_is_not_selected_is_not_announced),
     CASE(own_shutdown_is_not_announced),
+    CASE(after_own_shutdown_nothing_is_writable),
     CASE(queued_messages_come_after_a_cancel_and_after_a_close),
     CASE(a_selected_socket_cannot_be_made_blocking),
     CASE(another_message_replaces_the_first),

@@ -145,6 +145,31 @@ static void nothing_is_received_in_front_of_an_urgent_byte(void **state)
     close_both(a, b);
 }
 
+/* The urgent byte is the last of the kernel's, and what follows lies in a ring. */
+static void a_peek_past_the_mark_leaves_it(void **state)
+{
+    SOCKET a, b;
+    char buffer[100];
+    (void)state;
+    tcp_pair(&a, &b);
+    send_all(b, "1", 1);
+    CHECK(is_ready(a, 'r', 5000));
+    CHECK_IS(3, send(a, "ab!", 3, MSG_OOB));
+    CHECK(is_ready(b, 'x', 5000));
+    CHECK(is_ready(b, 'r', 5000));
+    send_all(a, "after", 5);
+    recv_all(b, buffer, 2);
+    CHECK(is_ready(b, 'r', 5000));
+    CHECK_IS(5, recv(b, buffer, sizeof buffer, MSG_PEEK));
+    CHECK(memcmp(buffer, "after", 5) == 0);
+    CHECK(is_ready(b, 'x', 5000));
+    CHECK_IS(1, recv(b, buffer, 1, MSG_OOB));
+    CHECK_IS('!', buffer[0]);
+    recv_all(b, buffer, 5);
+    CHECK(memcmp(buffer, "after", 5) == 0);
+    close_both(a, b);
+}
+
 static void an_urgent_byte_outlives_the_end_of_the_stream(void **state)
 {
     SOCKET a, b;
@@ -233,6 +258,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_close_before_any_receive_is_a_reset),
     CASE(what_is_pending_can_be_received),
     CASE(nothing_is_received_in_front_of_an_urgent_byte),
+    CASE(a_peek_past_the_mark_leaves_it),
     CASE(an_urgent_byte_outlives_the_end_of_the_stream),
     CASE(shutdown_of_receiving_hides_nothing_from_select),
     CASE(the_state_is_wrong_before_the_arguments),

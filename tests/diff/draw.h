@@ -26,6 +26,8 @@ step_t *draw_add_at_once(generator_t *g, op_t op, uint8_t sock);
 /* A step that belongs to no socket. */
 step_t *draw_add_for(generator_t *g, op_t op, uint8_t actor);
 void draw_await(step_t *step, uint8_t sock, await_kind_t kind, uint32_t bytes);
+/* The close of a socket, whose caller has to tell the model. */
+step_t *draw_closing(generator_t *g, uint8_t sock);
 /* What has to arrive before `sock` is looked at. */
 void draw_await_all(const generator_t *g, step_t *step, uint8_t sock);
 /* A random socket for which `suits` holds, or NO_SOCKET. */
@@ -54,6 +56,7 @@ bool draw_setsockopt(generator_t *g);
 bool draw_name(generator_t *g);
 bool draw_odd(generator_t *g);
 bool draw_odd_handle(generator_t *g);
+bool draw_async(generator_t *g);
 bool draw_udp(generator_t *g);
 bool draw_sendto(generator_t *g);
 bool draw_recvfrom(generator_t *g);

@@ -163,7 +163,8 @@ bool draw_blocked(generator_t *g)
 static bool can_flood(const generator_t *g, const model_sock_t *sock)
 {
     const model_sock_t *peer = &g->model.socks[sock->peer < PLAN_SOCKETS ? sock->peer : 0];
-    return is_calm(sock) && is_calm(peer) && !sock->timed && !peer->timed && !sock->small && !peer->small && !peer->in;
+    return is_calm(sock) && is_calm(peer) && !sock->timed && !peer->timed && !sock->small && !peer->small && !peer->in &&
+           !sock->async && !peer->async; /* how many messages such a step leaves depends on time */
 }
 
 bool draw_bulk(generator_t *g)

@@ -80,7 +80,7 @@ bool draw_close(generator_t *g)
     uint8_t number = draw_pick(g, is_open);
     if (number == NO_SOCKET)
         return false;
-    step_t *step = draw_add(g, OP_CLOSE, number);
+    step_t *step = draw_closing(g, number);
     step->a = random_chance(&g->random, 30);
     step->b = (int32_t)random_below(&g->random, ODD_HANDLE_CALLS);
     model_close(&g->model, number);
@@ -96,7 +96,9 @@ bool draw_ioctl(generator_t *g)
         return false;
     unsigned dice = random_below(&g->random, 10);
     if (dice < 3) {
-        draw_set_nonblocking(g, number, random_chance(&g->random, 50));
+        /* A shutdown makes the builtin forget that it was asked for window messages, which forbid a blocking socket. */
+        const model_sock_t *sock = &g->model.socks[number];
+        draw_set_nonblocking(g, number, random_chance(&g->random, 50) || (sock->async && sock->shut_send));
         return true;
     }
     step_t *step = draw_add(g, OP_IOCTL, number);
@@ -170,6 +172,28 @@ bool draw_setsockopt(generator_t *g)
     return true;
 }
 
+/* ---- window messages ---- */
+
+static bool is_async_or_not(const generator_t *g, const model_sock_t *sock)
+{
+    (void)g;
+    return model_is_open(sock) && !sock->udp;
+}
+
+bool draw_async(generator_t *g)
+{
+    uint8_t number = draw_pick(g, is_async_or_not);
+    if (number == NO_SOCKET)
+        return false;
+    model_sock_t *sock = &g->model.socks[number];
+    step_t *step = draw_add(g, OP_ASYNC, number);
+    step->a = random_chance(&g->random, 15) ? 0 : random_chance(&g->random, 40) ? 0x3f : (int32_t)random_below(&g->random, 64);
+    sock->nonblocking = true;
+    sock->async = step->a != 0;
+    sock->news = true;
+    return true;
+}
+
 /* ---- names and odd calls ---- */
 
 bool draw_name(generator_t *g)
@@ -190,7 +214,7 @@ bool draw_odd(generator_t *g)
     if (number == NO_SOCKET)
         return false;
     const model_sock_t *sock = &g->model.socks[number];
-    bool reads = model_is_stream(sock) && model_read_returns(sock) && !sock->timed;
+    bool reads = model_is_stream(sock) && model_read_returns(sock) && !sock->timed && !sock->async;
     draw_add(g, OP_ODD, number)->a = (int32_t)random_below(&g->random, reads ? ODD_CALLS + ODD_READS : ODD_CALLS);
     return true;
 }

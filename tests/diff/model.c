@@ -36,6 +36,7 @@ uint8_t model_connect(model_t *model, uint8_t client, uint8_t listener)
     model->socks[client].peer = accepted;
     inherit(&model->socks[accepted], to);
     to->queue[to->queued++] = accepted;
+    to->news = true;
     return accepted;
 }
 
@@ -156,4 +157,9 @@ bool model_is_open(const model_sock_t *sock)
 bool model_is_stream(const model_sock_t *sock)
 {
     return sock->state == SOCK_CONNECTED && !sock->udp;
+}
+
+bool model_is_over(const model_sock_t *sock)
+{
+    return sock->reset || sock->shut_send;
 }

@@ -24,6 +24,7 @@ typedef struct model_sock {
     bool udp;
     bool nonblocking, timed, small, hard_linger, inline_urgent, async;
     bool shut_recv, shut_send;
+    bool news; /* window messages may have been posted since they were looked at */
     bool ended;       /* the end of what comes in, or a reset */
     bool reset;
     bool sent_beyond; /* sent although the other side is closed */
@@ -59,5 +60,7 @@ bool model_read_returns(const model_sock_t *sock);
 uint32_t model_room(const model_t *model, uint8_t sender);
 bool model_is_open(const model_sock_t *sock);
 bool model_is_stream(const model_sock_t *sock);
+/* Reset, or on the way out. */
+bool model_is_over(const model_sock_t *sock);
 
 #endif

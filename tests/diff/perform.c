@@ -2,6 +2,7 @@
 #include "perform.h"
 
 #include "lockstep.h"
+#include "messages.h"
 #include "odd.h"
 #include "say.h"
 
@@ -11,7 +12,7 @@
 enum { GUARD = 16, BUFFER = PLAN_BULK + GUARD, AWAIT_MS = 3000, NO_ERROR_YET = 20001 };
 
 static struct {
-    SOCKET handles[PLAN_SOCKETS];
+    SOCKET handles[PLAN_SOCKETS], closed[PLAN_SOCKETS]; /* a closed one's messages may still come */
     SOCKET nobody; /* bound, and never listening */
     HANDLE file;
     char letter;
@@ -57,7 +58,7 @@ void perform_start(unsigned actor)
     DWORD written;
     self.letter = (char)('A' + actor);
     for (unsigned i = 0; i < PLAN_SOCKETS; i++)
-        self.handles[i] = INVALID_SOCKET;
+        self.handles[i] = self.closed[i] = INVALID_SOCKET;
     self.nobody = socket(AF_INET, SOCK_STREAM, 0);
     self.file = temporary_file();
     for (unsigned i = 0; i < BUFFER; i++)
@@ -66,6 +67,7 @@ void perform_start(unsigned actor)
         !WriteFile(self.file, self.bytes, 1 << 16, &written, NULL))
         lockstep_fail("no socket or no file to begin with");
     odd_start();
+    messages_start();
 }
 
 /* ---- bytes ---- */
@@ -243,6 +245,7 @@ static void do_close(const step_t *step, say_t *say)
     begin();
     say_result(say, closesocket(s));
     self.handles[step->sock] = INVALID_SOCKET;
+    self.closed[step->sock] = s;
     if (step->a)
         odd_on_handle((unsigned)step->b, s, say);
 }
@@ -489,6 +492,29 @@ static void do_name(const step_t *step, say_t *say)
     say_name(say, name, length);
 }
 
+/* ---- window messages ---- */
+
+static int number_of(SOCKET s)
+{
+    for (int i = 0; i < PLAN_SOCKETS; i++) {
+        if (self.handles[i] == s)
+            return i;
+    }
+    for (int i = PLAN_SOCKETS - 1; i >= 0; i--) {
+        if (self.closed[i] == s)
+            return i;
+    }
+    return -1;
+}
+
+static void do_async(const step_t *step, say_t *say)
+{
+    say_socket(say, "WSAAsyncSelect", step);
+    say_text(say, ", %#x)", (unsigned)step->a);
+    begin();
+    say_result(say, messages_select(handle_of(step->sock), step->a));
+}
+
 /* ---- the step ---- */
 
 unsigned perform_clean(void)
@@ -499,8 +525,9 @@ unsigned perform_clean(void)
             closesocket(self.handles[i]);
             left++;
         }
-        self.handles[i] = INVALID_SOCKET;
+        self.handles[i] = self.closed[i] = INVALID_SOCKET;
     }
+    messages_drop();
     return left;
 }
 
@@ -531,8 +558,11 @@ static void perform_call(const plan_t *plan, const step_t *step, say_t *say)
     case OP_FILL: do_fill(plan, step, say); break;
     case OP_DRAIN: do_drain(step, say); break;
     case OP_TRANSMIT: do_transmit(plan, step, say); break;
-    case OP_ASYNC:
-    case OP_MESSAGES: break;
+    case OP_ASYNC: do_async(step, say); break;
+    case OP_MESSAGES:
+        say_text(say, step->a ? "messages of the past:" : "messages:");
+        messages_say(say, number_of);
+        break;
     case OP_AWAIT: say_text(say, "await s%u", step->sock); break;
     case OP_JOIN: say_text(say, "join"); break;
     case OP_CLEAN: say_text(say, "clean: %u left", perform_clean()); break;

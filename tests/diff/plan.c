@@ -38,7 +38,7 @@ static const struct {
     {30, draw_send},      {36, draw_receive}, {8, draw_blocked},    {2, draw_bulk},       {1, draw_fill},
     {1, draw_transmit},   {2, draw_urgent},   {14, draw_select},    {4, draw_shutdown},   {4, draw_close},
     {9, draw_ioctl},      {8, draw_getsockopt}, {6, draw_setsockopt}, {5, draw_name},     {3, draw_odd},
-    {1, draw_odd_handle}, {1, draw_udp},      {2, draw_sendto},     {3, draw_recvfrom},
+    {6, draw_async},      {1, draw_odd_handle}, {1, draw_udp},      {2, draw_sendto},     {3, draw_recvfrom},
 };
 
 /* ---- what the draws share ---- */
@@ -50,10 +50,32 @@ step_t *draw_add_for(generator_t *g, op_t op, uint8_t actor)
     return step;
 }
 
-step_t *draw_add_at_once(generator_t *g, op_t op, uint8_t sock)
+/* What is posted depends on what has been looked at and when, so messages are taken before the next call on a socket. */
+static void take_messages(generator_t *g, uint8_t actor)
 {
-    step_t *step = draw_add_for(g, op, g->model.socks[sock].actor);
-    step->sock = sock;
+    step_t *step = draw_add_for(g, OP_MESSAGES, actor);
+    for (uint8_t i = 0; i < g->model.count; i++) {
+        model_sock_t *sock = &g->model.socks[i];
+        if (!sock->async || sock->actor != actor || !sock->news)
+            continue;
+        draw_await_all(g, step, i);
+        step->a |= model_is_over(sock);
+        sock->news = false;
+    }
+}
+
+step_t *draw_add_at_once(generator_t *g, op_t op, uint8_t number)
+{
+    model_sock_t *sock = &g->model.socks[number], *peer = sock->peer < PLAN_SOCKETS ? &g->model.socks[sock->peer] : NULL;
+    if (sock->async && sock->news)
+        take_messages(g, sock->actor);
+    if (peer && peer->async && peer->news && model_is_open(peer))
+        take_messages(g, peer->actor);
+    sock->news = true;
+    if (peer)
+        peer->news = true;
+    step_t *step = draw_add_for(g, op, sock->actor);
+    step->sock = number;
     return step;
 }
 
@@ -62,6 +84,15 @@ step_t *draw_add(generator_t *g, op_t op, uint8_t sock)
     step_t *step = draw_add_at_once(g, op, sock);
     draw_await_all(g, step, sock);
     return step;
+}
+
+/* A close that resets the connection may overtake bytes that Nagle's algorithm holds back: they go first. */
+step_t *draw_closing(generator_t *g, uint8_t number)
+{
+    const model_sock_t *sock = &g->model.socks[number];
+    if (model_is_stream(sock) && model_is_open(&g->model.socks[sock->peer]) && g->model.socks[sock->peer].in > 0)
+        draw_add(g, OP_AWAIT, sock->peer);
+    return draw_add(g, OP_CLOSE, number);
 }
 
 void draw_await(step_t *step, uint8_t sock, await_kind_t kind, uint32_t bytes)
@@ -139,8 +170,12 @@ static void close_all(generator_t *g)
         uint8_t number = (uint8_t)((start + i) % g->model.count);
         if (!model_is_open(&g->model.socks[number]))
             continue;
-        draw_add(g, OP_CLOSE, number);
+        draw_closing(g, number);
         model_close(&g->model, number);
+    }
+    for (uint8_t i = 0; i < g->model.count; i++) {
+        if (g->model.socks[i].async && g->model.socks[i].news)
+            take_messages(g, g->model.socks[i].actor);
     }
     for (uint8_t actor = 0; actor < PLAN_ACTORS; actor++)
         draw_add_for(g, OP_CLEAN, actor);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PLAN_ACTORS = 3, PLAN_SOCKETS = 20, PLAN_STEPS = 128, PLAN_AWAITS = 8, PLAN_MEMBERS = 5 };
+enum { PLAN_ACTORS = 3, PLAN_SOCKETS = 20, PLAN_STEPS = 192, PLAN_AWAITS = 8, PLAN_MEMBERS = 5 };
 enum { NO_SOCKET = 255 };
 enum { PLAN_BULK = 1 << 20 }; /* the most bytes that one step moves */
 
@@ -37,7 +37,7 @@ typedef enum op {
     OP_DRAIN,        /* other: read all that was filled into that socket */
     OP_TRANSMIT,     /* a: bytes of the file, b: of the head, c: of the tail, d: flags */
     OP_ASYNC,        /* a: event mask */
-    OP_MESSAGES,     /* a: how many are expected for all sockets of the actor */
+    OP_MESSAGES,     /* all window messages that have come for the actor's sockets; a: a connection of them is over */
     OP_AWAIT,        /* nothing but its awaits */
     OP_JOIN,         /* nothing: the early step before has returned */
     OP_CLEAN,        /* close what the plan has lost sight of */
