@@ -35,17 +35,25 @@ static void make_beacon(void)
     closesocket(listener);
 }
 
+/* Wine 8 now and then has no desktop yet when several processes start at once. */
+static HWND make_window(void)
+{
+    HWND window = NULL;
+    for (int attempt = 0; !window; attempt++) {
+        if (attempt == 100)
+            lockstep_fail("no window: error %lu", GetLastError());
+        Sleep(attempt ? 100 : 0);
+        window = CreateWindowExA(0, "STATIC", "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    }
+    return window;
+}
+
 void messages_start(void)
 {
-    /* Wine 8 now and then has no desktop yet when several processes start at once. */
-    for (int attempt = 0; !self.window && attempt < 20; attempt++) {
-        if (attempt)
-            Sleep(50);
-        self.window = CreateWindowExA(0, "STATIC", "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
-    }
+    self.window = make_window();
     make_beacon();
-    if (!self.window || WSAAsyncSelect(self.beacon_to, self.window, BEACON, FD_READ) != 0)
-        lockstep_fail("no window");
+    if (WSAAsyncSelect(self.beacon_to, self.window, BEACON, FD_READ) != 0)
+        lockstep_fail("no beacon: error %d", WSAGetLastError());
 }
 
 int messages_select(SOCKET s, long events)
