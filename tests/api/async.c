@@ -135,17 +135,6 @@ static void run_step(connection_t *c, const step_t *step)
     }
 }
 
-static void exchange(const connection_t *c)
-{
-    for (int i = 0; i < 2; i++) {
-        char byte = 'w';
-        send_all(c->from, &byte, 1);
-        recv_all(c->to, &byte, 1);
-        send_all(c->to, &byte, 1);
-        recv_all(c->from, &byte, 1);
-    }
-}
-
 static void run_script(const step_t *steps, size_t count)
 {
     make_window();
@@ -155,7 +144,7 @@ static void run_script(const step_t *steps, size_t count)
         tcp_pair(&c.from, &c.to);
         CHECK_IS(0, setsockopt(c.from, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on));
         if (warm)
-            exchange(&c);
+            exchange(c.from, c.to);
         for (size_t i = 0; i < count; i++)
             run_step(&c, &steps[i]);
         CHECK_IS(0, closesocket(c.to));
@@ -222,7 +211,7 @@ static void queued_messages_come_after_a_cancel_and_after_a_close(void **state)
     for (int closing = 0; closing < 2; closing++) {
         connection_t c;
         tcp_pair(&c.from, &c.to);
-        exchange(&c);
+        exchange(c.from, c.to);
         CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ));
         send_all(c.from, "a", 1);
         send_all(beacon_from, "b", 1);
@@ -267,7 +256,7 @@ static void another_message_replaces_the_first(void **state)
     (void)state;
     make_window();
     tcp_pair(&c.from, &c.to);
-    exchange(&c);
+    exchange(c.from, c.to);
     CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ));
     CHECK_IS(0, WSAAsyncSelect(c.to, window, OTHER, FD_READ | FD_CLOSE));
     send_all(c.from, "a", 1);
@@ -288,7 +277,7 @@ static void a_stream_that_goes_home_goes_on_announcing(void **state)
         connection_t c;
         HANDLE copy, self = GetCurrentProcess();
         tcp_pair(&c.from, &c.to);
-        exchange(&c);
+        exchange(c.from, c.to);
         CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ | FD_WRITE | FD_CLOSE));
         expect_message(c.to, FD_WRITE, 0);
         send_all(c.from, "ab", 2);
@@ -340,7 +329,7 @@ static void room_is_announced_after_a_send_that_would_block(void **state)
         connection_t c;
         tcp_pair(&c.from, &c.to);
         if (warm)
-            exchange(&c);
+            exchange(c.from, c.to);
         CHECK_IS(0, WSAAsyncSelect(c.from, window, MESSAGE, FD_WRITE));
         expect_message(c.from, FD_WRITE, 0);
         CHECK_IS(1, send(c.from, "a", 1, 0));
@@ -454,7 +443,7 @@ static void what_others_wait_for_hides_no_announcement(void **state)
     (void)state;
     make_window();
     tcp_pair(&idle.from, &idle.to);
-    exchange(&idle);
+    exchange(idle.from, idle.to);
     churn.idle = idle.to;
     worker_start(&worker, churn_body, &churn);
     SOCKET listener = tcp_listen(&port);

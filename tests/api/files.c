@@ -5,19 +5,6 @@ enum { SMALL = 100, LARGE = 6 * 1000 * 1000, LEG = 5000, BULK = 100000, LARGEST 
 
 /* ---- what the cases need ---- */
 
-/* A pair that has been in use, so that it is what it will be. */
-static void used_pair(SOCKET *s, SOCKET *t)
-{
-    char byte;
-    tcp_pair(s, t);
-    for (int i = 0; i < 3; i++) {
-        send_all(*s, "x", 1);
-        recv_all(*t, &byte, 1);
-        send_all(*t, "y", 1);
-        recv_all(*s, &byte, 1);
-    }
-}
-
 /* A file with the next `size` bytes of a flow, to be read from its beginning. */
 static HANDLE flow_file(flow_t *flow, size_t size)
 {
@@ -69,7 +56,7 @@ static void transmit_sends_head_file_and_tail(void **state)
     flow_t out = flow_start(1), in = flow_start(1);
     HANDLE file = flow_file(&out, SMALL);
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK(TransmitFile(s, file, 0, 0, NULL, &head_and_tail, 0));
     CHECK_IS(SMALL, position(file));
     expect_text(t, "HEAD");
@@ -96,7 +83,7 @@ static void transmit_sends_a_part_of_the_file(void **state)
     flow_t out = flow_start(1);
     HANDLE file = flow_file(&out, SMALL);
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
         flow_t in = flow_start(1);
         in.offset = ranges[i].from;
@@ -115,7 +102,7 @@ static void transmit_without_a_file(void **state)
     SOCKET s, t;
     TRANSMIT_FILE_BUFFERS only_tail = { "HEAD", 0, "TAIL", 4 };
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK(TransmitFile(s, NULL, 0, 0, NULL, &head_and_tail, 0));
     expect_text(t, "HEADTAIL");
     CHECK(TransmitFile(s, NULL, 10, 1, NULL, &only_tail, 0));
@@ -134,7 +121,7 @@ static void transmit_is_refused(void **state)
     CHECK_REFUSED(WSAENOTCONN, TransmitFile(s, file, 0, 0, NULL, &head_and_tail, 0));
     CHECK_REFUSED(WSAENOTSOCK, TransmitFile(INVALID_SOCKET, file, 0, 0, NULL, NULL, 0));
     CHECK_IS(0, closesocket(s));
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK_REFUSED(WSAEFAULT, TransmitFile(s, NULL, 0, 0, NULL, &nowhere, 0));
     CHECK_REFUSED(WSAENOTSOCK, TransmitFile(s, INVALID_HANDLE_VALUE, 0, 0, NULL, &head_and_tail, 0));
     CHECK_REFUSED(WSAENOTSOCK, TransmitFile(s, event, 0, 0, NULL, &head_and_tail, 0));
@@ -155,7 +142,7 @@ static void transmit_after_the_other_end_has_closed(void **state)
     SOCKET s, t;
     char byte;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK_IS(0, closesocket(t));
     CHECK_IS(0, recv(s, &byte, 1, 0));
     CHECK(TransmitFile(s, NULL, 0, 0, NULL, &(TRANSMIT_FILE_BUFFERS){ "x", 1, NULL, 0 }, 0));
@@ -188,7 +175,7 @@ static void transmit_waits_for_the_reader(void **state)
     for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
         SOCKET s, t;
         worker_t worker;
-        used_pair(&s, &t);
+        tcp_used_pair(&s, &t);
         late_reader_t reader = { t, flow_start(1), LARGE };
         set_nonblocking(s, nonblocking);
         CHECK_IS(0, setsockopt(s, SOL_SOCKET, 0x1005, (char *)&timeout_ms, sizeof timeout_ms));
@@ -291,7 +278,7 @@ static void transmit_overlapped_in_mid_stream(void **state)
     flow_t out = flow_start(1), in = flow_start(1);
     HANDLE file = flow_file(&out, SMALL);
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     send_all(s, "before", 6);
     if (!TransmitFile(s, file, 0, 0, &overlapped, &head_and_tail, 0))
         CHECK_IS(ERROR_IO_PENDING, GetLastError());
@@ -314,7 +301,7 @@ static void transmit_with_flags(void **state)
     SOCKET s, t;
     const DWORD flags[] = { TF_DISCONNECT, TF_REUSE_SOCKET, TF_DISCONNECT | TF_REUSE_SOCKET, TF_WRITE_BEHIND };
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
         CHECK(TransmitFile(s, NULL, 0, 0, NULL, &head_and_tail, flags[i]));
         send_all(s, "on", 2);
@@ -368,7 +355,7 @@ static void expect_names(acceptance_t *a, DWORD data, SOCKET client)
 }
 
 /* Both ways, each end in turn. */
-static void exchange(SOCKET s, SOCKET t)
+static void exchange_flows(SOCKET s, SOCKET t)
 {
     flow_t out = flow_start(1), in = flow_start(1), back_out = flow_start(2), back_in = flow_start(2);
     for (int i = 0; i < 10; i++) {
@@ -387,7 +374,7 @@ static void acceptex_without_data(void **state)
     SOCKET s = tcp_connect(a.port);
     accept_end(&a);
     expect_names(&a, 0, s);
-    exchange(s, a.accepted);
+    exchange_flows(s, a.accepted);
     CHECK_IS(0, shutdown(s, 1));
     expect_end(a.accepted);
     close_both(s, a.accepted);
@@ -405,7 +392,7 @@ static void acceptex_that_takes_the_first_bytes(void **state)
     CHECK_IS(5, a.overlapped.InternalHigh);
     CHECK(memcmp(a.names, "first", 5) == 0);
     expect_names(&a, 50, s);
-    exchange(s, a.accepted);
+    exchange_flows(s, a.accepted);
     close_both(s, a.accepted);
     CHECK_IS(0, closesocket(a.listener));
 }
@@ -448,7 +435,7 @@ static void acceptex_leaves_the_mode_of_its_socket(void **state)
         if (nonblocking)
             CHECK_FAILS(WSAEWOULDBLOCK, recv(a.accepted, &byte, 1, 0));
         set_nonblocking(a.accepted, false);
-        exchange(s, a.accepted);
+        exchange_flows(s, a.accepted);
         close_both(s, a.accepted);
         CHECK_IS(0, closesocket(a.listener));
     }
@@ -515,11 +502,11 @@ static void acceptex_by_completion_port(void **state)
         CHECK_IS(0, setsockopt(a.accepted, SOL_SOCKET, 0x700B, (char *)&a.listener, sizeof a.listener));
         if (moment == 1)
             CHECK(CreateIoCompletionPort((HANDLE)a.accepted, port, 2, 0) == port);
-        exchange(s, a.accepted);
+        exchange_flows(s, a.accepted);
         if (moment == 2)
             CHECK(CreateIoCompletionPort((HANDLE)a.accepted, port, 2, 0) == port);
         read_by_port(a.accepted, port, s);
-        exchange(a.accepted, s);
+        exchange_flows(a.accepted, s);
         close_both(s, a.accepted);
         CHECK_IS(0, closesocket(a.listener));
         CloseHandle(port);
@@ -539,7 +526,7 @@ static void acceptex_takes_over_the_linger_of_the_listener(void **state)
     accept_begin(&a, 0);
     SOCKET s = tcp_connect(a.port);
     accept_end(&a);
-    exchange(s, a.accepted);
+    exchange_flows(s, a.accepted);
     CHECK_IS(0, closesocket(a.accepted));
     CHECK(is_ready(s, 'r', 10000));
     CHECK_FAILS(WSAECONNRESET, send(s, "x", 1, 0));
@@ -562,7 +549,7 @@ static void recv_ex_takes_its_flags_by_reference(void **state)
     (void)state;
     CHECK_FAILS(WSAENOTCONN, recv_ex(s, text, sizeof text, 0));
     CHECK_IS(0, closesocket(s));
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     send_all(t, "peekaboo", 8);
     CHECK_IS(4, recv_ex(s, text, 4, MSG_PEEK));
     CHECK(memcmp(text, "peek", 4) == 0);

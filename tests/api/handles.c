@@ -7,19 +7,6 @@
 
 enum { UNTOUCHED = 1234 };
 
-/* A connection of this process with itself that has seen traffic in both directions. */
-static void used_pair(SOCKET *s, SOCKET *t)
-{
-    char text[4];
-    tcp_pair(s, t);
-    for (int i = 0; i < 3; i++) {
-        send_all(*s, "ping", 4);
-        recv_all(*t, text, 4);
-        send_all(*t, "pong", 4);
-        recv_all(*s, text, 4);
-    }
-}
-
 /* ---- results and errors ---- */
 
 static DWORD last_moved;
@@ -56,7 +43,7 @@ static void reads_and_writes(void **state)
     SOCKET s, t;
     char text[16];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     send_all(t, "hello", 5);
     MOVES(0, read_file(s, text, 0));
     MOVES(2, read_file(s, text, 2));
@@ -87,7 +74,7 @@ static void the_end_is_no_failure(void **state)
     SOCKET s, t;
     char text[8];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     send_all(t, "last", 4);
     CHECK_IS(0, shutdown(t, 1));
     MOVES(4, read_file(s, text, sizeof text));
@@ -105,7 +92,7 @@ static void shut_directions_fail(void **state)
     SOCKET s, t;
     char byte = 0;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK_IS(0, shutdown(s, 1));
     FAILS_AS_FILE(ERROR_PIPE_NOT_CONNECTED, write_file(s, &byte, 1));
     CHECK_IS(0, shutdown(s, 0));
@@ -119,7 +106,7 @@ static void writes_after_the_peers_close_fail(void **state)
     SOCKET s, t;
     char byte = 0;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK_IS(0, closesocket(t));
     MOVES(1, write_file(s, &byte, 1));
     while (write_file(s, &byte, 1)) /* the refusal of the first is on its way */
@@ -143,7 +130,7 @@ static void reads_wait_whatever_is_set(void **state)
         char text[8];
         int timeout = 50;
         worker_t worker;
-        used_pair(&s, &t);
+        tcp_used_pair(&s, &t);
         set_nonblocking(s, nonblocking != 0);
         CHECK_IS(0, setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, (char *)&timeout, sizeof timeout));
         worker_start(&worker, send_late, &t);
@@ -178,7 +165,7 @@ static void a_large_write_is_whole(void **state)
     char *bytes = malloc(much);
     (void)state;
     CHECK(bytes != NULL);
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     worker_start(&worker, take_much, &t);
     flow_fill(&out, bytes, much);
     MOVES(much, write_file(s, bytes, much));
@@ -194,7 +181,7 @@ static void descriptors_read_and_write(void **state)
     SOCKET s, t;
     char text[8];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     int fd = _open_osfhandle((intptr_t)s, _O_RDWR | _O_BINARY);
     CHECK(fd >= 0);
     CHECK_IS(5, _write(fd, "stdio", 5));
@@ -229,7 +216,7 @@ static void modes_still_change_after_overlapped_use(void **state)
     for (int before = 0; before < 2; before++) {
         SOCKET s, t;
         char text[8];
-        used_pair(&s, &t);
+        tcp_used_pair(&s, &t);
         set_nonblocking(s, before != 0);
         overlapped_write(s, "over", 4);
         recv_all(t, text, 4);
@@ -258,7 +245,7 @@ static void completion_routines_run(void **state)
     char text[8];
     OVERLAPPED request = {0};
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     routine_moved = 0;
     CHECK(ReadFileEx((HANDLE)s, text, sizeof text, &request, on_done));
     send_all(t, "routine", 7);
@@ -283,7 +270,7 @@ static void a_copy_takes_the_place_of_its_source(void **state)
     HANDLE copy, self = GetCurrentProcess();
     char text[8];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     send_all(t, "unread", 6);
     CHECK(DuplicateHandle(self, (HANDLE)s, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE));
     recv_all((SOCKET)copy, text, 6);
@@ -313,7 +300,7 @@ static void a_copy_for_another_process_works_there(void **state)
     HANDLE copy;
     char text[10];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     peer_t peer = peer_start("use_copy", " ");
     CHECK(DuplicateHandle(GetCurrentProcess(), (HANDLE)s, peer.process, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
     CHECK_IS(0, closesocket(s));
@@ -331,7 +318,7 @@ static void a_protected_handle_stays_open(void **state)
     SOCKET s, t;
     char text[8];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK(SetHandleInformation((HANDLE)s, HANDLE_FLAG_PROTECT_FROM_CLOSE, HANDLE_FLAG_PROTECT_FROM_CLOSE));
     CHECK(!CloseHandle((HANDLE)s));
     send_all(s, "open", 4);
@@ -363,8 +350,8 @@ static void a_program_writes_to_a_socket_as_its_output(void **state)
     SOCKET s, t, other_s, other_t;
     char text[8];
     (void)state;
-    used_pair(&s, &t);
-    used_pair(&other_s, &other_t);
+    tcp_used_pair(&s, &t);
+    tcp_used_pair(&other_s, &other_t);
     send_all(s, "before ", 7);
     run_with_output("cmd.exe /c echo hello", s);
     send_all(s, "after", 5);
@@ -379,7 +366,7 @@ static void a_program_writes_to_a_socket_as_its_output(void **state)
     CHECK_IS(0, closesocket(s));
     expect_end(t);
     CHECK_IS(0, closesocket(t));
-    used_pair(&s, &t); /* and new ones are made as before */
+    tcp_used_pair(&s, &t); /* and new ones are made as before */
     close_both(s, t);
 }
 
@@ -411,8 +398,8 @@ static peer_t start_child(SOCKET s, bool bare)
 static void serve_by_child(bool bare)
 {
     SOCKET s, t, other_s, other_t;
-    used_pair(&s, &t);
-    used_pair(&other_s, &other_t);
+    tcp_used_pair(&s, &t);
+    tcp_used_pair(&other_s, &other_t);
     flow_t in = flow_start(4), out = flow_start(5), other_out = flow_start(6), other_in = flow_start(6);
     peer_t child = start_child(s, bare);
     CHECK_IS(0, closesocket(s));
@@ -444,7 +431,7 @@ static void uninheritable_sockets_are_left_alone(void **state)
     SOCKET s, t;
     char text[8];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK(SetHandleInformation((HANDLE)s, HANDLE_FLAG_INHERIT, 0));
     CHECK(SetHandleInformation((HANDLE)t, HANDLE_FLAG_INHERIT, 0));
     send_all(s, "unread", 6);

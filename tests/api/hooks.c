@@ -74,18 +74,6 @@ static void hook_end(void)
     CHECK(!WSAIsBlocking());
 }
 
-static void used_pair(SOCKET *s, SOCKET *t)
-{
-    char byte;
-    tcp_pair(s, t);
-    for (int i = 0; i < 3; i++) {
-        send_all(*s, "x", 1);
-        recv_all(*t, &byte, 1);
-        send_all(*t, "y", 1);
-        recv_all(*s, &byte, 1);
-    }
-}
-
 static void send_when_enough(void *context)
 {
     CHECK(WaitForSingleObject(hook.enough, INFINITE) == WAIT_OBJECT_0);
@@ -100,7 +88,7 @@ static void idle_hook_is_not_called(void **state)
     SOCKET s, t;
     char byte;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(1);
     CHECK_IS(0, setsockopt(s, SOL_SOCKET, RECEIVE_TIMEOUT, (char *)&timeout_ms, sizeof timeout_ms));
     CHECK_FAILS(WSAETIMEDOUT, recv(s, &byte, 1, 0));
@@ -119,7 +107,7 @@ static void run_while_recv_waits(void **state)
     worker_t worker;
     char text[4];
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(0);
     worker_start(&worker, send_when_enough, &t);
     CHECK_IS(3, recv(s, text, sizeof text, 0));
@@ -135,7 +123,7 @@ static void run_not_where_nothing_waits(void **state)
     char text[4];
     fd_set set;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(0);
     send_all(t, "data", 4);
     CHECK(is_ready(s, 'r', 0));
@@ -168,7 +156,7 @@ static void run_cancels_recv(void **state)
     SOCKET s, t;
     char byte;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     for (int i = 1; i <= 4; i++) {
         hook_prepare(i);
         CHECK_FAILS(WSAEINTR, recv(s, &byte, 1, 0));
@@ -196,7 +184,7 @@ static void run_cancels_send(void **state)
     SOCKET s, t;
     int n = 0;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(200);
     for (size_t sent = 0; n >= 0 && sent < LIMIT; sent += sizeof piece)
         n = send(s, piece, sizeof piece, 0);
@@ -211,7 +199,7 @@ static void run_cancels_select(void **state)
     SOCKET s, t;
     unsigned short port;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     SOCKET listener = tcp_listen(&port);
     for (u_int members = 1; members <= 2; members++) {
         fd_set set = { .fd_count = members, .fd_array = { s, listener } };
@@ -242,7 +230,7 @@ static void run_cancels_transmit(void **state)
     TRANSMIT_FILE_BUFFERS head = { piece, sizeof piece, NULL, 0 };
     SOCKET s, t;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(200);
     for (int i = 0; i < 64; i++) {
         if (!TransmitFile(s, NULL, 0, 0, NULL, &head, 0))
@@ -258,7 +246,7 @@ static void run_refuses_other_calls(void **state)
     SOCKET s, t;
     char byte;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(2);
     hook.s = s;
     hook.tries_calls = true;
@@ -274,7 +262,7 @@ static void run_until_the_timeout(void **state)
     SOCKET s, t;
     char byte;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     hook_prepare(0);
     CHECK_IS(0, setsockopt(s, SOL_SOCKET, RECEIVE_TIMEOUT, (char *)&timeout_ms, sizeof timeout_ms));
     CHECK_FAILS(WSAETIMEDOUT, recv(s, &byte, 1, 0));
@@ -300,7 +288,7 @@ static void run_for_its_thread(void **state)
     worker_t worker;
     char byte;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     CHECK(WSASetBlockingHook((FARPROC)(void *)other_hook) == NULL);
     CHECK(WSASetBlockingHook((FARPROC)(void *)run_hook) == (FARPROC)(void *)other_hook);
     CHECK(WSASetBlockingHook((FARPROC)(void *)other_hook) == (FARPROC)(void *)run_hook);

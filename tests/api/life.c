@@ -2,18 +2,6 @@
  * under blocked threads, loading late, freeing and loading again. */
 #include "wire.h"
 
-static void used_pair(SOCKET *s, SOCKET *t)
-{
-    char text[4];
-    tcp_pair(s, t);
-    for (int i = 0; i < 3; i++) {
-        send_all(*s, "ping", 4);
-        recv_all(*t, text, 4);
-        send_all(*t, "pong", 4);
-        recv_all(*s, text, 4);
-    }
-}
-
 /* ---- a thread ends inside a call ---- */
 
 typedef struct caller {
@@ -84,7 +72,7 @@ static void thread_ends_in_recv(void **state)
 {
     SOCKET s, t;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     for (int i = 0; i < 3; i++)
         end_inside(block_in_recv, s);
     use_and_close(s, t);
@@ -94,7 +82,7 @@ static void thread_ends_in_select(void **state)
 {
     SOCKET s, t;
     (void)state;
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     for (int i = 0; i < 3; i++)
         end_inside(block_in_select, s);
     use_and_close(s, t);
@@ -115,7 +103,7 @@ static void thread_ends_in_send(void **state)
     (void)state;
     if (!is_ours())
         skip();
-    used_pair(&s, &t);
+    tcp_used_pair(&s, &t);
     end_inside(block_in_send, s);
     set_nonblocking(t, true);
     while (recv(t, bytes, sizeof bytes, 0) > 0)

@@ -87,17 +87,6 @@ static void run_step(const connection_t *c, const step_t *step)
     }
 }
 
-static void exchange(const connection_t *c, char byte)
-{
-    for (int i = 0; i < 2; i++) {
-        char got;
-        send_all(c->from, &byte, 1);
-        recv_all(c->to, &got, 1);
-        send_all(c->to, &byte, 1);
-        recv_all(c->from, &got, 1);
-    }
-}
-
 static void run_script(const step_t *steps, size_t count)
 {
     for (int warm = 0; warm < 2; warm++) {
@@ -106,7 +95,7 @@ static void run_script(const step_t *steps, size_t count)
         tcp_pair(&c.from, &c.to);
         CHECK_IS(0, setsockopt(c.from, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on));
         if (warm)
-            exchange(&c, 'w');
+            exchange(c.from, c.to);
         set_nonblocking(c.to, true);
         for (size_t i = 0; i < count; i++)
             run_step(&c, &steps[i]);

@@ -149,6 +149,23 @@ void tcp_pair(SOCKET *connected, SOCKET *accepted)
     CHECK_IS(0, closesocket(listener));
 }
 
+void exchange(SOCKET s, SOCKET t)
+{
+    char text[4];
+    for (int i = 0; i < 3; i++) {
+        send_all(s, "ping", 4);
+        recv_all(t, text, 4);
+        send_all(t, "pong", 4);
+        recv_all(s, text, 4);
+    }
+}
+
+void tcp_used_pair(SOCKET *connected, SOCKET *accepted)
+{
+    tcp_pair(connected, accepted);
+    exchange(*connected, *accepted);
+}
+
 void set_nonblocking(SOCKET s, bool on)
 {
     u_long value = on;

@@ -28,6 +28,9 @@ SOCKET tcp_connect(unsigned short port);
 SOCKET tcp_accept(SOCKET listener);
 /* A connection of this process with itself. */
 void tcp_pair(SOCKET *connected, SOCKET *accepted);
+/* Bytes to and fro, after which ours has made the connection user-level; and a pair that has had them. */
+void exchange(SOCKET s, SOCKET t);
+void tcp_used_pair(SOCKET *connected, SOCKET *accepted);
 void set_nonblocking(SOCKET s, bool on);
 /* Waits with select in one set: 'r', 'w' or 'x'. */
 bool is_ready(SOCKET s, char which, int milliseconds);
