@@ -197,6 +197,7 @@ int main(int argc, char **argv)
     if (WSAStartup(MAKEWORD(1, 1), &data) != 0)
         lockstep_fail("no WinSock");
     perform_start(actor.self);
+    lockstep_ready();
     if (actor.self == 0)
         lockstep_on_end(write_unfinished);
     for (uint32_t i = 0; i < actor.options.count; i++)

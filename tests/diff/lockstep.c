@@ -62,7 +62,8 @@ static DWORD WINAPI watch(void *unused)
         }
         if (some_other_ended())
             end_run("CRASHED", EXIT_HUNG);
-        if (GetTickCount() - since > STEP_SECONDS * 1000 && run.self == 0)
+        DWORD patience = board->started == PLAN_ACTORS ? STEP_SECONDS : START_SECONDS;
+        if (GetTickCount() - since > patience * 1000 && run.self == 0)
             end_run("HUNG", EXIT_HUNG);
     }
     return 0;
@@ -103,6 +104,11 @@ static void open_board(void)
     }
     if (!board || !run.turn[PLAN_ACTORS - 1])
         lockstep_fail("no board %s: error %lu", run.name, GetLastError());
+}
+
+void lockstep_ready(void)
+{
+    InterlockedIncrement(&board->started);
 }
 
 void lockstep_await(uint32_t sequence, unsigned step)

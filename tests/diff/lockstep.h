@@ -11,11 +11,12 @@
 
 #include <winsock.h>
 
-enum { LINE_BYTES = 600, STEP_SECONDS = 8, EXIT_HUNG = 99, EXIT_FAILED = 98 };
+enum { LINE_BYTES = 600, STEP_SECONDS = 8, START_SECONDS = 60, EXIT_HUNG = 99, EXIT_FAILED = 98 };
 
 typedef struct board {
     volatile LONG sequence, step, actor; /* the turn */
     volatile LONG turns;                 /* how often it has been passed */
+    volatile LONG started;               /* how many processes are ready to play */
     volatile LONG ports[PLAN_SOCKETS], named[PLAN_SOCKETS]; /* a socket's port, and the step it got it in */
     volatile LONG filled[PLAN_SOCKETS];
     volatile LONG lost; /* something has been awaited in vain: the rest of the sequence waits for nothing */
@@ -28,6 +29,8 @@ extern board_t *board;
 void lockstep_lead(char *const programs[], const char *arguments);
 /* The others. */
 void lockstep_follow(const char *name, unsigned actor, unsigned long leader);
+/* This process is ready to play. */
+void lockstep_ready(void);
 /* Sleep until it is step `step` of sequence `sequence`; ends the process if nothing moves for STEP_SECONDS. */
 void lockstep_await(uint32_t sequence, unsigned step);
 void lockstep_pass(uint32_t sequence, unsigned step, unsigned actor);
