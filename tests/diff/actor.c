@@ -63,6 +63,17 @@ static void parse(options_t *options, int argc, char **argv)
     }
 }
 
+static void start_sockets(void)
+{
+    WSADATA data;
+    check_dll();
+    if (WSAStartup(MAKEWORD(1, 1), &data) != 0)
+        lockstep_fail("no WinSock");
+    perform_start(actor.self);
+}
+
+/* Ready before the others start: when several processes need Wine's desktop at once and it is not there yet, some never
+ * get a window. */
 static void start_leader(int argc, char **argv)
 {
     char arguments[600];
@@ -73,6 +84,7 @@ static void start_leader(int argc, char **argv)
     actor.out = fopen(options->out, "ab");
     if (!actor.out)
         lockstep_fail("cannot write %s", options->out);
+    start_sockets();
     snprintf(arguments, sizeof arguments, "--seed %u --first %u --count %u --falsify %ld%s%s", (unsigned)options->seed,
              (unsigned)options->first, (unsigned)options->count, options->falsify, *options->drop ? " --drop " : "",
              options->drop);
@@ -84,6 +96,7 @@ static void start_follower(int argc, char **argv)
     parse(&actor.options, argc - 5, argv + 5);
     actor.self = (unsigned)atoi(argv[3]);
     lockstep_follow(argv[2], actor.self, strtoul(argv[4], NULL, 10));
+    start_sockets();
 }
 
 /* ---- the log, which the leader writes ---- */
@@ -188,15 +201,10 @@ static void play_sequence(uint32_t number)
 
 int main(int argc, char **argv)
 {
-    WSADATA data;
     if (argc > 5 && strcmp(argv[1], "--follow") == 0)
         start_follower(argc, argv);
     else
         start_leader(argc - 1, argv + 1);
-    check_dll();
-    if (WSAStartup(MAKEWORD(1, 1), &data) != 0)
-        lockstep_fail("no WinSock");
-    perform_start(actor.self);
     lockstep_ready();
     if (actor.self == 0)
         lockstep_on_end(write_unfinished);

@@ -35,22 +35,11 @@ static void make_beacon(void)
     closesocket(listener);
 }
 
-/* Wine 8 now and then has no desktop yet when several processes start at once. */
-static HWND make_window(void)
-{
-    HWND window = NULL;
-    for (int attempt = 0; !window; attempt++) {
-        if (attempt == 100)
-            lockstep_fail("no window: error %lu", GetLastError());
-        Sleep(attempt ? 100 : 0);
-        window = CreateWindowExA(0, "STATIC", "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
-    }
-    return window;
-}
-
 void messages_start(void)
 {
-    self.window = make_window();
+    self.window = CreateWindowExA(0, "STATIC", "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    if (!self.window)
+        lockstep_fail("no window: error %lu", GetLastError());
     make_beacon();
     if (WSAAsyncSelect(self.beacon_to, self.window, BEACON, FD_READ) != 0)
         lockstep_fail("no beacon: error %d", WSAGetLastError());
