@@ -252,7 +252,8 @@ static void do_close(const step_t *step, say_t *say)
 
 /* ---- transfers ---- */
 
-static const char *const form_names[] = {"", "to", "Ex", "File"};
+static const char *const send_names[FORM_COUNT] = {"send", "sendto", "", "WriteFile"};
+static const char *const receive_names[FORM_COUNT] = {"recv", "recvfrom", "WSARecvEx", "ReadFile"};
 
 static int send_by(const step_t *step, SOCKET s)
 {
@@ -268,8 +269,7 @@ static int send_by(const step_t *step, SOCKET s)
 static void do_send(const plan_t *plan, const step_t *step, say_t *say)
 {
     fill_bytes(plan, step, (size_t)step->a);
-    say_text(say, "send%s", form_names[step->c]);
-    say_socket(say, "", step);
+    say_socket(say, send_names[step->c], step);
     say_text(say, ", %d, %#x)", step->a, (unsigned)step->b);
     begin();
     say_result(say, send_by(step, handle_of(step->sock)));
@@ -293,8 +293,7 @@ static void do_receive(const step_t *step, say_t *say)
     int length = sizeof from;
     memset(&from, 0xCC, sizeof from);
     blank((size_t)step->a);
-    say_text(say, "recv%s", form_names[step->c]);
-    say_socket(say, "", step);
+    say_socket(say, receive_names[step->c], step);
     say_text(say, ", %d, %#x)", step->a, (unsigned)step->b);
     begin();
     say_result(say, receive_by(step, handle_of(step->sock), &from, &length));
