@@ -19,11 +19,16 @@ static bool may_move_bytes(SOCKET s)
 }
 
 /* The documents say that each kind of receive enables both; Wine's builtin does it one by one. */
-static uint32_t events_enabled(int flags)
+__attribute__((noinline, cold)) static void enable_selected(sock_t *sock, int flags)
 {
-    if (!forward_on_wine())
-        return FD_READ | FD_OOB;
-    return flags & MSG_OOB ? FD_OOB : FD_READ;
+    uint32_t one = flags & MSG_OOB ? FD_OOB : FD_READ;
+    async_enable(sock, forward_on_wine() ? one : FD_READ | FD_OOB);
+}
+
+static inline void enable_after_receive(sock_t *sock, int flags)
+{
+    if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
+        enable_selected(sock, flags);
 }
 
 /* The state of a stream is wrong before its arguments are, and the system does not know it. */
@@ -47,7 +52,7 @@ static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, 
 static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
 {
     int result = real_recv(s, bytes, count, flags);
-    async_enable(sock, events_enabled(flags));
+    enable_after_receive(sock, flags);
     return result;
 }
 
@@ -74,7 +79,7 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0) |
                       (flags & MSG_OOB ? SOCK_URGENT : 0);
     int result = api_result(sock_receive(sock, s, bytes, count, wishes));
-    async_enable(sock, events_enabled(flags));
+    enable_after_receive(sock, flags);
     return result;
 }
 
