@@ -268,6 +268,26 @@ static void another_message_replaces_the_first(void **state)
     drop_window();
 }
 
+static void a_read_as_of_a_file_enables_too(void **state)
+{
+    connection_t c;
+    char byte;
+    DWORD moved;
+    (void)state;
+    make_window();
+    tcp_used_pair(&c.from, &c.to);
+    CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ));
+    send_all(c.from, "ab", 2);
+    expect_message(c.to, FD_READ, 0);
+    CHECK(ReadFile((HANDLE)c.to, &byte, 1, &moved, NULL) && moved == 1);
+    expect_message(c.to, FD_READ, 0);
+    CHECK(ReadFile((HANDLE)c.to, &byte, 1, &moved, NULL) && moved == 1);
+    CHECK_IS('b', byte);
+    expect_silence();
+    close_both(c.from, c.to);
+    drop_window();
+}
+
 /* A second handle sends ours back to the kernel, at either end. */
 static void a_stream_that_goes_home_goes_on_announcing(void **state)
 {
@@ -589,6 +609,7 @@ static const struct CMUnitTest tests[] = {
     CASE(queued_messages_come_after_a_cancel_and_after_a_close),
     CASE(a_selected_socket_cannot_be_made_blocking),
     CASE(another_message_replaces_the_first),
+    CASE(a_read_as_of_a_file_enables_too),
     CASE(a_stream_that_goes_home_goes_on_announcing),
     CASE(room_is_announced_after_a_send_that_would_block),
     CASE(a_listener_announces_each_connection),
