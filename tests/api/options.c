@@ -602,14 +602,8 @@ static void buffer_sizes_are_read_back(void **state)
 
 static void echo_role(int argc, char **argv)
 {
-    static char buffer[LARGEST];
-    int n;
     (void)argc;
-    SOCKET s = link_in_peer(argv);
-    while ((n = recv(s, buffer, sizeof buffer, 0)) > 0)
-        send_all(s, buffer, (size_t)n);
-    CHECK_IS(0, n);
-    CHECK_IS(0, closesocket(s));
+    echo_until_end(link_in_peer(argv));
 }
 
 static void exchange_with_sizes(int receive, int send)

@@ -169,14 +169,8 @@ static void await_peer_name(SOCKET s)
 
 static void echo_all_role(int argc, char **argv)
 {
-    char buffer[4096];
-    int n;
     (void)argc;
-    SOCKET s = link_in_peer(argv);
-    while ((n = recv(s, buffer, sizeof buffer, 0)) > 0)
-        send_all(s, buffer, (size_t)n);
-    CHECK_IS(0, n);
-    CHECK_IS(0, closesocket(s));
+    echo_until_end(link_in_peer(argv));
 }
 
 /* Its bytes were not counted, so that the other end missed them, or waited for others. */

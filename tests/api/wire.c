@@ -172,6 +172,12 @@ void set_nonblocking(SOCKET s, bool on)
     CHECK_IS(0, ioctlsocket(s, FIONBIO, &value));
 }
 
+void send_promptly(SOCKET s)
+{
+    int on = 1;
+    CHECK_IS(0, setsockopt(s, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on));
+}
+
 bool is_ready(SOCKET s, char which, int milliseconds)
 {
     fd_set set = { .fd_count = 1, .fd_array = { s } };
@@ -207,6 +213,16 @@ void recv_all(SOCKET s, void *buffer, size_t length)
         at += n;
         length -= (size_t)n;
     }
+}
+
+void echo_until_end(SOCKET s)
+{
+    static char buffer[65536];
+    int n;
+    while ((n = recv(s, buffer, sizeof buffer, 0)) > 0)
+        send_all(s, buffer, (size_t)n);
+    CHECK_IS(0, n);
+    CHECK_IS(0, closesocket(s));
 }
 
 void expect_end(SOCKET s)

@@ -32,10 +32,14 @@ void tcp_pair(SOCKET *connected, SOCKET *accepted);
 void exchange(SOCKET s, SOCKET t);
 void tcp_used_pair(SOCKET *connected, SOCKET *accepted);
 void set_nonblocking(SOCKET s, bool on);
+/* Or TCP may hold a second small piece back. */
+void send_promptly(SOCKET s);
 /* Waits with select in one set: 'r', 'w' or 'x'. */
 bool is_ready(SOCKET s, char which, int milliseconds);
 void send_all(SOCKET s, const void *buffer, size_t length);
 void recv_all(SOCKET s, void *buffer, size_t length);
+/* Sends everything back; then closes the socket. */
+void echo_until_end(SOCKET s);
 void expect_end(SOCKET s);
 /* End of stream as the peer's death may show it: 0, or 10054. */
 void expect_end_or_reset(SOCKET s);
