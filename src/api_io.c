@@ -2,8 +2,6 @@
 #include "api.h"
 #include "async.h"
 
-#include <forward.h>
-
 #define MSG_WAITALL_2 0x8 /* WinSock 2's; Wine's builtin honours it here too.  Other flags it ignores. */
 
 /* What the user-level path does not honour, or only the system knows how to refuse. */
@@ -16,19 +14,6 @@ static bool may_move_bytes(SOCKET s)
 {
     const sock_t *sock = fdtab_get(s);
     return sock && sock_may_move_bytes(sock);
-}
-
-/* The documents say that each kind of receive enables both; Wine's builtin does it one by one. */
-__attribute__((noinline, cold)) static void enable_selected(sock_t *sock, int flags)
-{
-    uint32_t one = flags & MSG_OOB ? FD_OOB : FD_READ;
-    async_enable(sock, forward_on_wine() ? one : FD_READ | FD_OOB);
-}
-
-static inline void enable_after_receive(sock_t *sock, int flags)
-{
-    if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
-        enable_selected(sock, flags);
 }
 
 /* The state of a stream is wrong before its arguments are, and the system does not know it. */
@@ -52,7 +37,7 @@ static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, 
 static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
 {
     int result = real_recv(s, bytes, count, flags);
-    enable_after_receive(sock, flags);
+    async_received(sock, flags & MSG_OOB);
     return result;
 }
 
@@ -79,7 +64,7 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0) |
                       (flags & MSG_OOB ? SOCK_URGENT : 0);
     int result = api_result(sock_receive(sock, s, bytes, count, wishes));
-    enable_after_receive(sock, flags);
+    async_received(sock, flags & MSG_OOB);
     return result;
 }
 

@@ -105,16 +105,12 @@ SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
     }
     SOCKET accepted = real_accept(s, name, length);
     DWORD error = GetLastError();
-    if (accepted != INVALID_SOCKET) {
-        sock_t *sock = sockets_accepted(accepted, listener);
-        if (sock)
-            sock_connected(sock);
-        async_enable(listener, FD_ACCEPT);
-        if (sock && listener)
-            async_inherit(sock, listener);
-    } else {
-        async_enable(listener, FD_ACCEPT);
-    }
+    sock_t *sock = accepted != INVALID_SOCKET ? sockets_accepted(accepted, listener) : NULL;
+    if (sock)
+        sock_connected(sock);
+    async_enable(listener, FD_ACCEPT); /* announced before what the accepted socket has to tell */
+    if (sock && listener)
+        async_inherit(sock, listener);
     SetLastError(error);
     return accepted;
 }

@@ -87,7 +87,8 @@ static unsigned asked_of_kernel(const async_t *async)
         asked |= KERNEL_READS;
     if (sock_mode(sock) == SOCK_FRESH) /* not connected */
         return asked;
-    if (events & INPUT_EVENTS && !async->unread && !async->ended && (!user || stream_input(stream, sock->handle) == INPUT_BY_KERNEL))
+    bool seen = async->unread || async->ended;
+    if (events & INPUT_EVENTS && !seen && (!user || stream_input(stream, sock->handle) == INPUT_BY_KERNEL))
         asked |= KERNEL_READS;
     if (events & FD_WRITE && (!user || stream_writable(stream, sock->handle) == STREAM_BY_KERNEL))
         asked |= KERNEL_WRITES;
@@ -360,6 +361,13 @@ void async_enable_selected(sock_t *sock, uint32_t events)
             watcher_look();
     }
     leave(error);
+}
+
+/* The documents say that each kind of receive enables both; Wine's builtin does it one by one. */
+void async_received_selected(sock_t *sock, bool urgent)
+{
+    uint32_t one = urgent ? FD_OOB : FD_READ;
+    async_enable_selected(sock, forward_on_wine() ? one : FD_READ | FD_OOB);
 }
 
 void async_forget(sock_t *sock)

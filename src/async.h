@@ -25,6 +25,13 @@ static inline void async_enable(sock_t *sock, uint32_t events)
     if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
         async_enable_selected(sock, events);
 }
+/* The program has made a receive, of urgent data or not; whatever came of it. */
+void async_received_selected(sock_t *sock, bool urgent);
+static inline void async_received(sock_t *sock, bool urgent)
+{
+    if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
+        async_received_selected(sock, urgent);
+}
 /* The socket is being closed: nothing more is posted for it. */
 void async_forget(sock_t *sock);
 /* The watcher's round (watcher.h): post what has become true, arm for the rest. */

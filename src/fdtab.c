@@ -14,6 +14,7 @@ typedef struct fdtab_page {
 static struct {
     _Atomic(fdtab_page_t *) pages[PAGES];
     vmmc_lock_t lock; /* changes of pages and of the list */
+    word_t used;      /* pages up to the highest that exists */
     sock_t *retired;  /* closed entries; reused once no thread is inside */
 } fdtab;
 
@@ -27,6 +28,8 @@ static _Atomic(sock_t *) *slot_of(uintptr_t handle, bool create)
     if (!page && create) {
         page = calloc(1, sizeof *page);
         atomic_store_explicit(at, page, memory_order_release);
+        if (index >> PAGE_BITS >= load_relaxed(&fdtab.used))
+            store_release(&fdtab.used, (uint32_t)(index >> PAGE_BITS) + 1);
     }
     return page ? &page->slots[index & (PAGE_SLOTS - 1)] : NULL;
 }
@@ -84,7 +87,7 @@ sock_t *fdtab_remove(uintptr_t handle)
 
 void fdtab_each(void (*visit)(sock_t *, void *), void *context)
 {
-    for (unsigned p = 0; p < PAGES; p++) {
+    for (unsigned p = 0; p < load_acquire(&fdtab.used); p++) {
         fdtab_page_t *page = atomic_load_explicit(&fdtab.pages[p], memory_order_acquire);
         for (unsigned i = 0; page && i < PAGE_SLOTS; i++) {
             sock_t *sock = atomic_load_explicit(&page->slots[i], memory_order_acquire);

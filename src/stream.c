@@ -234,6 +234,22 @@ void stream__let_go(stream_t *stream)
     store_release(&stream->gone, 1); /* only now may the entry be used again; pairs with stream_is_gone() */
 }
 
+int stream__enter(stream_t *stream, half_t *half, uintptr_t socket)
+{
+    int gone = stream__gone(stream, socket);
+    if (gone)
+        lock_release(&half->lock);
+    else
+        stream__hold(stream);
+    return gone;
+}
+
+void stream__leave(stream_t *stream, half_t *half)
+{
+    lock_release(&half->lock);
+    stream__let_go(stream);
+}
+
 static bool watch_for(const half_t *half, const outlook_t *outlook, spin_t *spin, uint32_t kicks)
 {
     do {

@@ -68,6 +68,9 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us);
 /* A thread that sleeps inside a stream keeps it from being torn down. */
 void stream__hold(stream_t *stream);
 void stream__let_go(stream_t *stream);
+/* For a call that may sleep, with half->lock held: hold the stream; or, with the lock released, why there is none. */
+int stream__enter(stream_t *stream, half_t *half, uintptr_t socket);
+void stream__leave(stream_t *stream, half_t *half);
 
 /* The sender has filled the kernel connection and nobody reads: let it have a ring, if that can be. */
 void stream__consent_if_asked(stream_t *stream);

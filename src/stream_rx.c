@@ -244,15 +244,11 @@ static int receive_held(stream_t *stream, const transfer_t *transfer)
 __attribute__((noinline, cold)) static int receive_slowly(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    int result = stream__gone(stream, transfer->socket);
-    if (result) {
-        lock_release(&rx->lock);
+    int result = stream__enter(stream, rx, transfer->socket);
+    if (result)
         return result;
-    }
-    stream__hold(stream);
     result = receive_held(stream, transfer);
-    lock_release(&rx->lock);
-    stream__let_go(stream);
+    stream__leave(stream, rx);
     return result;
 }
 
@@ -326,15 +322,11 @@ int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const s
 {
     half_t *rx = &stream->rx;
     lock_take(&rx->lock);
-    int result = stream__gone(stream, transfer->socket);
-    if (result) {
-        lock_release(&rx->lock);
+    int result = stream__enter(stream, rx, transfer->socket);
+    if (result)
         return result;
-    }
-    stream__hold(stream);
     result = receive_spans(stream, transfer, spans, count);
-    lock_release(&rx->lock);
-    stream__let_go(stream);
+    stream__leave(stream, rx);
     return result;
 }
 

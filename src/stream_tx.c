@@ -380,12 +380,9 @@ static void end_turn(half_t *tx)
 __attribute__((noinline, cold)) static int send_slowly(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
-    int result = stream__gone(stream, transfer->socket);
-    if (result) {
-        lock_release(&tx->lock);
+    int result = stream__enter(stream, tx, transfer->socket);
+    if (result)
         return result;
-    }
-    stream__hold(stream);
     if (!transfer->in_turn)
         result = take_turn(stream, transfer);
     if (result == 0) {
@@ -393,8 +390,7 @@ __attribute__((noinline, cold)) static int send_slowly(stream_t *stream, const t
         if (!transfer->in_turn)
             end_turn(tx);
     }
-    lock_release(&tx->lock);
-    stream__let_go(stream);
+    stream__leave(stream, tx);
     return result;
 }
 
@@ -420,19 +416,15 @@ int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_
 {
     half_t *tx = &stream->tx;
     lock_take(&tx->lock);
-    int result = stream__gone(stream, transfer->socket);
-    if (result) {
-        lock_release(&tx->lock);
+    int result = stream__enter(stream, tx, transfer->socket);
+    if (result)
         return result;
-    }
-    stream__hold(stream);
     result = take_turn(stream, transfer);
     if (result == 0) {
         result = send_spans(stream, transfer, spans, count);
         end_turn(tx);
     }
-    lock_release(&tx->lock);
-    stream__let_go(stream);
+    stream__leave(stream, tx);
     return result;
 }
 
@@ -441,12 +433,9 @@ int stream_begin_turn(stream_t *stream, uintptr_t socket)
     half_t *tx = &stream->tx;
     const transfer_t turn = {.socket = socket, .blocking = true, .deadline = STREAM_NEVER};
     lock_take(&tx->lock);
-    int result = stream__gone(stream, socket);
-    if (result) {
-        lock_release(&tx->lock);
+    int result = stream__enter(stream, tx, socket);
+    if (result)
         return result;
-    }
-    stream__hold(stream);
     result = take_turn(stream, &turn);
     if (result == 0) {
         result = check_sender(stream, &turn);

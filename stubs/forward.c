@@ -56,8 +56,14 @@ void *forward_symbol(forward_module_t *module, const char *name)
 
 bool forward_on_wine(void)
 {
-    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-    return ntdll && GetProcAddress(ntdll, "wine_get_version");
+    static enum { UNKNOWN, WINDOWS, WINE } host; /* written by any thread, always with the same value */
+    int known = __atomic_load_n(&host, __ATOMIC_RELAXED);
+    if (known == UNKNOWN) {
+        HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+        known = ntdll && GetProcAddress(ntdll, "wine_get_version") ? WINE : WINDOWS;
+        __atomic_store_n(&host, known, __ATOMIC_RELAXED);
+    }
+    return known == WINE;
 }
 
 forward_fn forward_resolve(forward_slot_t *slot)
