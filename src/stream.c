@@ -1,5 +1,5 @@
 /* stream: life, sleeping, closing.   Sending is in stream_tx.c, receiving in stream_rx.c and stream_follow.c,
- * urgent bytes in stream_urgent.c, leaving in stream_leave.c. */
+ * urgent bytes in stream_urgent.c, leaving in stream_leave.c, views of the rings in stream_view.c. */
 #include "stream_private.h"
 
 #include <stdlib.h>
@@ -96,8 +96,11 @@ void stream_leave_kernel(stream_t *stream, half_t *half, int moved)
 {
     lock_take(&half->lock);
     half->kernel_calls--;
-    if (moved > 0)
+    if (moved > 0) {
         half->position += (uint32_t)moved;
+        half->counters.by_kernel += (uint32_t)moved;
+        stream__count(half, (uint32_t)moved);
+    }
     if (half == &stream->tx && half->flow && half->kernel_calls == 0 && !is_announced(half) &&
         !load_relaxed(&stream->closing)) {
         announce(half);
@@ -344,6 +347,7 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
         uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
         if (is_cancelled(outlook))
             break;
+        half->counters.sleeps++;
         wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < limit ? deadline - now : limit);
         nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
@@ -364,6 +368,7 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
     bool hit = spin_for(half, outlook, budget, kicks);
     bool paid = hit || sleep_armed(stream, half, outlook, deadline, kicks);
     lock_take(&half->lock);
+    half->counters.waits++;
     spin_learn(&half->learnt_spin, paid);
     return hit || (!is_cancelled(outlook) && (deadline == STREAM_NEVER || os_now_us() < deadline));
 }

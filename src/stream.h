@@ -25,6 +25,9 @@
 #define STREAM_NO_SPACE (-8)  /* an urgent byte was dropped for lack of a buffer */
 
 #define STREAM_INTERRUPTED (-9) /* the program has called the wait off */
+#define STREAM_INVALID (-10)    /* there is nothing to commit or release, or not that much */
+#define STREAM_FAULT (-11)      /* not the view that was given out */
+#define STREAM_HELD (-12)       /* the calling thread would wait for the view that it has itself */
 
 #define STREAM_NEVER UINT64_MAX
 
@@ -61,6 +64,22 @@ typedef struct urgent {
     uint32_t count; /* sender: published; receiver: seen */
 } urgent_t;
 
+typedef struct span {
+    void *bytes;
+    uint32_t count;
+} span_t;
+
+/* Bytes of a ring in place: two spans where it wraps, otherwise the second is empty. */
+typedef struct view {
+    span_t spans[2];
+    uint32_t count;
+} view_t;
+
+/* What has gone through one direction, as the public header describes it. */
+typedef struct counters {
+    uint64_t bytes, in_place, by_kernel, calls, waits, sleeps;
+} counters_t;
+
 /* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32. */
 typedef struct half {
     vmmc_lock_t lock;
@@ -88,6 +107,9 @@ typedef struct half {
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
     uint32_t restored;     /* sender: returned bytes already given to the kernel */
     uint64_t frozen_since; /* sender: on os_now_us() */
+    view_t held;           /* out with the program: reserved or borrowed; count 0: nothing */
+    uint32_t holder;       /* the waiter of the thread that asked for it */
+    counters_t counters;
     uint8_t *leftover;     /* receiver: taken out of the carriers, but not accepted back by the sender */
     uint32_t leftover_at, leftover_end;
 } half_t;
@@ -140,6 +162,7 @@ typedef struct transfer {
     bool peek;         /* receive only: leave the bytes */
     bool urgent;       /* send only: the last byte is */
     bool in_turn;      /* send only: between stream_begin_turn() and stream_end_turn() */
+    view_t *view;      /* receive only: lend the bytes in place instead of copying them; see stream_borrow() */
     uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
 } transfer_t;
 
@@ -154,10 +177,6 @@ int stream_receive(stream_t *stream, const transfer_t *transfer);
 /* The same with bytes that lie in several places, `transfer` saying how; no other thread's bytes come between.  Fewer than
  * asked for where one span alone would end early too; the kernel may have to carry the rest.  The total, or what stopped
  * the first span. */
-typedef struct span {
-    void *bytes;
-    uint32_t count;
-} span_t;
 int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count);
 int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count);
 /* Take the urgent byte that waits (STREAM_AGAIN: none).  It is lost, with STREAM_NO_SPACE, if the transfer has no room. */
@@ -176,6 +195,33 @@ void stream_shut_receiving(stream_t *stream, uintptr_t socket);
 bool stream_is_over(stream_t *stream);
 /* Publish the end and let go of everything once no thread is inside.  `hard`: as a reset. */
 void stream_close(stream_t *stream, bool hard);
+
+/* ---- views: the ring itself instead of a copy (stream_view.c) ---- */
+
+/* All four give a count, or STREAM_*: BY_KERNEL where no ring carries the direction at this moment, HELD, INVALID and FAULT
+ * for what the program did wrong; what fails changes nothing.
+ *
+ * Reserve up to `request->count` bytes of room behind the last byte sent, in this sender's turn, which the reservation
+ * keeps until it is over; waits for a useful amount as a send does. */
+int stream_reserve(stream_t *stream, const transfer_t *request, view_t *view);
+/* Send the first `request->count` of the reserved bytes, `request->bytes` being the first one; 0 gives the reservation up.
+ * BY_KERNEL: the stream has left that ring, so they have to be sent as bytes that lie anywhere, in turn, and stream_spend()
+ * told how many were: the rest stays reserved unless `wanted` is reached. */
+int stream_commit(stream_t *stream, const transfer_t *request);
+void stream_spend(stream_t *stream, uintptr_t socket, uint32_t sent, uint32_t wanted, view_t *rest);
+/* What a receive would have copied, in place, up to `request->count`; 0: end of stream.  The bytes stay unread, and this
+ * direction is the borrower's, until they are released. */
+int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view);
+/* The first `request->count` of the borrowed bytes have been read. */
+int stream_release(stream_t *stream, const transfer_t *request);
+
+/* What a stream is doing: ring capacities in bytes, 0: that direction has none now; and its counters. */
+typedef struct stream_facts {
+    uint32_t send_ring, receive_ring;
+    uint32_t send_switches, receive_switches;
+    counters_t sent, received;
+} stream_facts_t;
+void stream_describe(stream_t *stream, stream_facts_t *facts);
 
 /* ---- readiness ---- */
 

@@ -75,8 +75,13 @@ static bool switch_ahead(const half_t *rx, const sight_t *sight, uint32_t ahead,
 static void drop_old_ring(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    if (rx->ring.handle && rx->ring.handle != rx->offered.handle)
-        vmmc_unexport(stream->link, rx->ring.handle); /* its sender has switched away: nobody writes there */
+    bool written = load_relaxed(&rx->flow->state) & FLOW_HOLDS; /* covered by the acquire of `switches` */
+    if (rx->ring.handle && rx->ring.handle != rx->offered.handle) {
+        if (written)
+            vmmc_unexport_later(stream->link, rx->ring.handle, stream->mailbox);
+        else
+            vmmc_unexport(stream->link, rx->ring.handle); /* its sender has switched away: nobody writes there */
+    }
     rx->ring = (vmmc_region_t){0};
 }
 
@@ -202,8 +207,10 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
     }
     if (moved == 0)
         return stream__break(stream, "the kernel connection ended before all announced bytes had come");
-    if (moved > 0 && !peek)
+    if (moved > 0 && !peek) {
         stream__consume(stream, (uint32_t)moved);
+        rx->counters.by_kernel += (uint32_t)moved;
+    }
     return moved;
 }
 

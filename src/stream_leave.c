@@ -208,7 +208,7 @@ static int return_unread(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     vmmc_region_t region = {0};
-    uint32_t unread = look_at_unread(stream), count = unread <= MAX_RETURNED ? unread : 0;
+    uint32_t unread = look_at_unread(stream), count = unread <= MAX_RETURNED && !rx->held.count ? unread : 0;
     bool all = count == unread;
     uint32_t start = rx->position;
     urgent_t urgent = rx->urgent;
@@ -228,7 +228,7 @@ static int return_unread(stream_t *stream)
         return keep_leftover(rx, region.base, count, up_to_urgent);
     if (!restored)
         return stream__give_up(stream, "the sender did not take returned bytes in time");
-    return all ? 0 : STREAM_AGAIN; /* too much for one export: this process keeps it */
+    return all ? 0 : STREAM_AGAIN; /* too much for one export, or borrowed: this process keeps it */
 }
 
 /* True if all that is unread lies in the kernel connection, where the kernel's own calls find it. */

@@ -106,6 +106,26 @@ int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, 
 /* Offer the larger ring that the sender would like. */
 void stream__grow(stream_t *stream);
 
+/* ---- what views need of the two halves ---- */
+
+/* Wait for this thread's turn to send; tx.lock held, as for the next two.  0, or why there is none. */
+int stream__take_turn(stream_t *stream, const transfer_t *transfer);
+void stream__end_turn(half_t *tx);
+/* In turn: a useful amount of room in the ring for `transfer->count` bytes, or STREAM_*; BY_KERNEL: no ring. */
+int64_t stream__await_room(stream_t *stream, const transfer_t *transfer);
+void stream__publish_tail(stream_t *stream, uint32_t count);
+/* Lend what a receive found, `count` bytes or a leftover; rx.lock held. */
+int stream__show(stream_t *stream, const transfer_t *transfer, uint32_t count);
+void stream__spend_leftover(half_t *rx, uint32_t count);
+/* True if a view is out and the calling thread asked for it. */
+bool stream__is_mine(const half_t *half);
+
+static inline void stream__count(half_t *half, uint32_t bytes)
+{
+    half->counters.bytes += bytes;
+    half->counters.calls++;
+}
+
 /* ---- urgent bytes (stream_urgent.c) ---- */
 
 /* Publish that the last of the next `count` bytes is urgent; before the tail that covers it; tx.lock held. */
@@ -145,6 +165,7 @@ static inline void stream__consume(stream_t *stream, uint32_t count)
     half_t *rx = &stream->rx;
     rx->position += count;
     store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, ring_room() */
+    stream__count(rx, count);
     stream__forget_passed_mark(rx);
     if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0, 0) &&
         (rx->carrier != CARRIER_RING || rx->seen - rx->position <= rx->ring.size - rx->ring.size / STREAM_USEFUL_SHARE))

@@ -69,17 +69,25 @@ int stream__check_receiver(stream_t *stream, uintptr_t socket)
     return stream__check_question(stream, socket);
 }
 
-/* Bytes that were taken out for a demotion that did not succeed come first. */
-static int take_leftover(half_t *rx, const transfer_t *transfer)
+void stream__spend_leftover(half_t *rx, uint32_t count)
 {
-    uint32_t left = rx->leftover_end - rx->leftover_at, part = left < transfer->count ? left : transfer->count;
-    memcpy(transfer->bytes, rx->leftover + rx->leftover_at, part);
-    if (!transfer->peek)
-        rx->leftover_at += part;
+    rx->leftover_at += count;
     if (rx->leftover_at == rx->leftover_end) {
         free(rx->leftover);
         rx->leftover = NULL;
     }
+}
+
+/* Bytes that were taken out for a demotion that did not succeed come first. */
+static int take_leftover(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *rx = &stream->rx;
+    uint32_t left = rx->leftover_end - rx->leftover_at, part = left < transfer->count ? left : transfer->count;
+    if (transfer->view)
+        return stream__show(stream, transfer, part);
+    memcpy(transfer->bytes, rx->leftover + rx->leftover_at, part);
+    if (!transfer->peek)
+        stream__spend_leftover(rx, part);
     return (int)part;
 }
 
@@ -153,6 +161,8 @@ static int peek(stream_t *stream, const transfer_t *transfer, const sight_t *sig
 static int take(stream_t *stream, const transfer_t *transfer, const sight_t *sight, int64_t count)
 {
     uint32_t part = count < transfer->count ? (uint32_t)count : transfer->count;
+    if (transfer->view)
+        return stream__show(stream, transfer, part);
     if (!transfer->peek)
         return stream__take(stream, transfer->bytes, part, false);
     if (stream__before_mark(&stream->rx, count) == 0)
@@ -169,8 +179,14 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool first
     int stop = stream__check_receiver(stream, transfer->socket);
     if (stop)
         return stop;
+    if (stream__is_mine(rx) && !transfer->view)
+        return STREAM_HELD;
+    if (rx->held.count && !stream__is_mine(rx)) {
+        *verdict = STEP_SLEEP;
+        return STREAM_AGAIN;
+    }
     if (rx->leftover)
-        return take_leftover(rx, transfer);
+        return take_leftover(stream, transfer);
     if (rx->busy) { /* another thread is taking this direction back to the kernel */
         *verdict = STEP_SLEEP;
         return STREAM_AGAIN;
@@ -256,8 +272,8 @@ __attribute__((noinline, cold)) static int receive_slowly(stream_t *stream, cons
 static inline uint32_t can_take_at_once(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || rx->urgent.state != URGENT_NONE ||
-        stream__gone(stream, transfer->socket))
+    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || rx->held.count ||
+        rx->urgent.state != URGENT_NONE || stream__gone(stream, transfer->socket))
         return 0;
     uint32_t left = rx->known - rx->position;
     if (left <= rx->ring.size && left >= transfer->count)
@@ -285,18 +301,41 @@ static inline bool glance(half_t *rx)
     return false;
 }
 
+static inline uint32_t count_at_once(stream_t *stream, const transfer_t *transfer)
+{
+    uint32_t count = can_take_at_once(stream, transfer);
+    if (count == 0 && transfer->blocking && glance(&stream->rx))
+        count = can_take_at_once(stream, transfer);
+    return count;
+}
+
 int stream_receive(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
     lock_take(&rx->lock);
-    uint32_t count = can_take_at_once(stream, transfer);
-    if (count == 0 && transfer->blocking && glance(rx))
-        count = can_take_at_once(stream, transfer);
+    uint32_t count = count_at_once(stream, transfer);
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
     stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
     return (int)count;
+}
+
+int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view)
+{
+    half_t *rx = &stream->rx;
+    transfer_t borrowing = *request;
+    borrowing.view = view;
+    if (request->count == 0)
+        return STREAM_INVALID;
+    *view = (view_t){.count = 0};
+    lock_take(&rx->lock);
+    uint32_t count = count_at_once(stream, &borrowing);
+    if (count == 0)
+        return receive_slowly(stream, &borrowing);
+    int result = stream__show(stream, &borrowing, count);
+    lock_release(&rx->lock);
+    return result;
 }
 
 /* Only the first span is waited for. */

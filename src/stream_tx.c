@@ -132,7 +132,13 @@ static inline void publish_tail(stream_t *stream, uint32_t count)
     half_t *tx = &stream->tx;
     tx->position += count;
     store_release(&tx->flow->tail, tx->position); /* pairs with the acquire in stream_follow.c, look() */
+    stream__count(tx, count);
     stream__wake_reader(stream);
+}
+
+void stream__publish_tail(stream_t *stream, uint32_t count)
+{
+    publish_tail(stream, count);
 }
 
 static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
@@ -142,13 +148,24 @@ static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t coun
     publish_tail(stream, count);
 }
 
+static int impossible_head(stream_t *stream)
+{
+    return stream__break(stream, "the receiver's head is beyond what was sent");
+}
+
+/* Room that is worth being woken for. */
+static uint32_t useful_room(const half_t *tx, uint32_t wanted)
+{
+    return wanted < tx->ring.size / STREAM_USEFUL_SHARE ? wanted : tx->ring.size / STREAM_USEFUL_SHARE;
+}
+
 /* Bytes put into the ring, 0: it is full. */
 static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
     int64_t room = ring_room(tx, count);
     if (room < 0)
-        return stream__break(stream, "the receiver's head is beyond what was sent");
+        return impossible_head(stream);
     bool whole = count <= tx->ring.size / WHOLE_MESSAGE_SHARE;
     if (room == 0 || (whole && room < count))
         return 0;
@@ -161,8 +178,10 @@ static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, 
 static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     int moved = stream->kernel->send(stream->socket, bytes, count);
-    if (moved > 0)
+    if (moved > 0) {
         publish(stream, bytes, (uint32_t)moved, urgent && moved == (int)count);
+        stream->tx.counters.by_kernel += (uint32_t)moved;
+    }
     return moved == STREAM_AGAIN ? 0 : moved;
 }
 
@@ -199,7 +218,7 @@ static int wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t 
     outlook_t outlook;
     ask_for_larger_ring(stream, left);
     look_out(tx, &outlook);
-    uint32_t useful = left < tx->ring.size / 4 ? left : tx->ring.size / 4;
+    uint32_t useful = useful_room(tx, left);
     if (ring_room(tx, useful) >= useful || ring_on_offer(tx))
         return 0;
     uint64_t now = os_now_us();
@@ -293,29 +312,43 @@ static int wait_for_turn(stream_t *stream, const transfer_t *transfer)
 
 /* ---- the call ---- */
 
+/* What has to be seen to before `left` bytes can go.  True: nothing.  Otherwise *result is 0 to look again, the reason to
+ * stop, or a count that has been swallowed. */
+static bool is_clear(stream_t *stream, const transfer_t *transfer, uint32_t left, int *result)
+{
+    half_t *tx = &stream->tx;
+    *result = check_sender(stream, transfer);
+    if (*result)
+        return false;
+    if (tx->frozen) {
+        *result = wait_frozen(stream, transfer);
+        return false;
+    }
+    if (peer_has_closed(tx)) {
+        *result = after_peer_closed(stream, left);
+        return false;
+    }
+    if (load_relaxed(&tx->flow->consumer)) {
+        lock_release(&tx->lock);
+        stream_serve_peer(stream);
+        lock_take(&tx->lock);
+        bool served = tx->frozen || tx->carrier == CARRIER_FINAL || load_relaxed(&stream->closing);
+        *result = served ? 0 : stream__break(stream, "the receiver's wishes make no sense");
+        return false;
+    }
+    *result = take_offer(stream);
+    return *result == 0;
+}
+
 /* One step of a send: bytes moved, 0 to go round again, or the reason to stop. */
 static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done)
 {
     half_t *tx = &stream->tx;
     const uint8_t *bytes = (const uint8_t *)transfer->bytes + done;
     uint32_t left = transfer->count - done;
-    int stop = check_sender(stream, transfer);
-    if (stop)
-        return stop;
-    if (tx->frozen)
-        return wait_frozen(stream, transfer);
-    if (peer_has_closed(tx))
-        return after_peer_closed(stream, left);
-    if (load_relaxed(&tx->flow->consumer)) {
-        lock_release(&tx->lock);
-        stream_serve_peer(stream);
-        lock_take(&tx->lock);
-        bool served = tx->frozen || tx->carrier == CARRIER_FINAL || load_relaxed(&stream->closing);
-        return served ? 0 : stream__break(stream, "the receiver's wishes make no sense");
-    }
-    stop = take_offer(stream);
-    if (stop)
-        return stop;
+    int result;
+    if (!is_clear(stream, transfer, left, &result))
+        return result;
     if (transfer->urgent && !receiver_understands(stream))
         return STREAM_BY_KERNEL;
     if (tx->carrier == CARRIER_RING) {
@@ -324,6 +357,31 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
     }
     int moved = send_by_kernel(stream, bytes, left, transfer->urgent);
     return moved ? moved : wait_for_kernel(stream, transfer);
+}
+
+int64_t stream__await_room(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    for (;;) {
+        int result;
+        if (is_clear(stream, transfer, transfer->count, &result)) {
+            if (tx->carrier != CARRIER_RING)
+                return STREAM_BY_KERNEL;
+            uint32_t useful = useful_room(tx, transfer->count);
+            int64_t room = ring_room(tx, transfer->count);
+            if (room < 0)
+                return impossible_head(stream);
+            if (room >= useful)
+                return room;
+            result = wait_for_ring(stream, transfer, transfer->count);
+        }
+        if (result > 0)
+            return STREAM_RESET; /* to fill what nobody will read makes no sense */
+        if (result == 0 && wait_is_cancelled())
+            result = STREAM_INTERRUPTED;
+        if (result)
+            return result;
+    }
 }
 
 /* An empty send only tells of the state: not of the peer's close, unless a send has met that already. */
@@ -355,13 +413,13 @@ static int send_in_turn(stream_t *stream, const transfer_t *transfer)
     return (int)done;
 }
 
-/* Called with the lock held; 0: no other thread sends until end_turn(). */
-static int take_turn(stream_t *stream, const transfer_t *transfer)
+/* Called with the lock held; 0: no other thread sends until stream__end_turn(). */
+int stream__take_turn(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
     int result = 0;
     while (tx->busy && result == 0)
-        result = wait_for_turn(stream, transfer);
+        result = stream__is_mine(tx) ? STREAM_HELD : wait_for_turn(stream, transfer);
     if (result == 0) {
         tx->busy = true;
         tx->turn = wait_number(wait_mine());
@@ -369,9 +427,10 @@ static int take_turn(stream_t *stream, const transfer_t *transfer)
     return result;
 }
 
-static void end_turn(half_t *tx)
+void stream__end_turn(half_t *tx)
 {
     tx->busy = false;
+    tx->held.count = 0;
     if (tx->sleepers)
         stream__wake_local(tx);
 }
@@ -384,11 +443,11 @@ __attribute__((noinline, cold)) static int send_slowly(stream_t *stream, const t
     if (result)
         return result;
     if (!transfer->in_turn)
-        result = take_turn(stream, transfer);
+        result = stream__take_turn(stream, transfer);
     if (result == 0) {
         result = send_in_turn(stream, transfer);
         if (!transfer->in_turn)
-            end_turn(tx);
+            stream__end_turn(tx);
     }
     stream__leave(stream, tx);
     return result;
@@ -419,10 +478,10 @@ int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_
     int result = stream__enter(stream, tx, transfer->socket);
     if (result)
         return result;
-    result = take_turn(stream, transfer);
+    result = stream__take_turn(stream, transfer);
     if (result == 0) {
         result = send_spans(stream, transfer, spans, count);
-        end_turn(tx);
+        stream__end_turn(tx);
     }
     stream__leave(stream, tx);
     return result;
@@ -436,11 +495,11 @@ int stream_begin_turn(stream_t *stream, uintptr_t socket)
     int result = stream__enter(stream, tx, socket);
     if (result)
         return result;
-    result = take_turn(stream, &turn);
+    result = stream__take_turn(stream, &turn);
     if (result == 0) {
         result = check_sender(stream, &turn);
         if (result)
-            end_turn(tx);
+            stream__end_turn(tx);
     }
     lock_release(&tx->lock);
     if (result)
@@ -451,7 +510,7 @@ int stream_begin_turn(stream_t *stream, uintptr_t socket)
 void stream_end_turn(stream_t *stream)
 {
     lock_take(&stream->tx.lock);
-    end_turn(&stream->tx);
+    stream__end_turn(&stream->tx);
     lock_release(&stream->tx.lock);
     stream__let_go(stream);
 }

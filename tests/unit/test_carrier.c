@@ -66,13 +66,13 @@ static void bring_to(unit_pair_t *pair, carrier_t carrier, const kernel_calls_t 
 /* ---- the sender ---- */
 
 /* What can be seen of a sender from outside. */
-typedef struct view {
+typedef struct receiver_view {
     uint32_t switches, state;
-} view_t;
+} receiver_view_t;
 
-static view_t look_at(const flow_shm_t *flow)
+static receiver_view_t look_at(const flow_shm_t *flow)
 {
-    return (view_t){load_relaxed(&flow->switches), load_relaxed(&flow->state)};
+    return (receiver_view_t){load_relaxed(&flow->switches), load_relaxed(&flow->state)};
 }
 
 static void offer_ring(unit_pair_t *pair)
@@ -120,9 +120,9 @@ static void happen(unit_pair_t *pair, tx_event_t event)
     }
 }
 
-static tx_action_t seen_action(const flow_shm_t *flow, view_t before)
+static tx_action_t seen_action(const flow_shm_t *flow, receiver_view_t before)
 {
-    view_t now = look_at(flow);
+    receiver_view_t now = look_at(flow);
     bool marked = (now.state & ~before.state) & FLOW_FINAL;
     if (now.switches != before.switches) {
         unit_check(now.switches == before.switches + 1);
@@ -151,7 +151,7 @@ static void a_sender_does_what_its_table_says(void **state)
         for (tx_event_t event = 0; event < TX_EVENT_COUNT; event++) {
             unit_pair_t pair;
             bring_to(&pair, carrier, &calls);
-            view_t before = look_at(pair.end[0].tx.flow);
+            receiver_view_t before = look_at(pair.end[0].tx.flow);
             happen(&pair, event);
             if (seen_action(pair.end[0].tx.flow, before) != tx_decide(carrier, event))
                 fail_msg("carrier %d, event %d: saw %d, the table says %d", carrier, event,
