@@ -129,13 +129,14 @@ enum vmmc_memory_access {
 };
 
 /* Memory belongs to the process, not to the socket that the call was made by, and outlives it; any TCP socket will do.
+ * A process may have 1,024 pieces.
  *
  * VMMC_IO_ALLOCATE   in: `length` in bytes, 1 or more, and `access`.  Out: `base`, zeroed and page-aligned, and `id`.
  * VMMC_IO_OPEN_FILE  in: `file`, a handle with GENERIC_READ (it may be closed afterwards).  Out: `length`, the whole
  *                    file, `base` NULL (this process does not map it) and `id`.  To others it is read-only.
  * VMMC_IO_FREE       in: `id`.  The memory is unmapped here; what others have accepted of it stays theirs.
  *
- * Besides the errors above: WSAENOBUFS, no memory or address space; for a file the system's own error. */
+ * Besides the errors above: WSAENOBUFS, no memory or address space, or too many pieces; for a file the system's own error. */
 typedef struct vmmc_memory {
     uint32_t size;
     uint32_t access;
@@ -160,11 +161,13 @@ typedef struct vmmc_token {
  *                  token.  It must not change a range that is lent for reading before that is back.
  * VMMC_IO_RECLAIM  in: `loan`, or 0: any loan of this connection that is back.  Out: `loan`, `context`; the loan is over, its
  *                  number may be used again.  A blocking socket waits, at most SO_RCVTIMEO, a non-blocking one gets
- *                  WSAEWOULDBLOCK.  If the other process has died, or closed its socket without accepting, all is back.
+ *                  WSAEWOULDBLOCK; WSAEINVAL: there is none to wait for.  All is back if the other process has died.  What
+ *                  has not been accepted is back too if the other end has closed its socket, or the memory was freed.
  *                  Order: what the borrower stored before it returned the loan is seen afterwards.
  *
  * Many loans may be out at once, and of overlapping ranges; they come back in any order.  WSAENOBUFS: too many (1,024 per
- * pair of processes). */
+ * pair of processes and direction).  The lender's closesocket ends none: the other end may still accept and return, but
+ * nobody is told.  A program that wants the range again afterwards frees the memory and allocates anew. */
 typedef struct vmmc_loan {
     uint32_t size;
     uint32_t memory;
@@ -175,11 +178,15 @@ typedef struct vmmc_loan {
 } vmmc_loan_t;
 
 /* VMMC_IO_ACCEPT  in: `token`.  Out: `bytes`, `length`, `writable`: the lent pages themselves.  Once per loan.  Errors:
- *                 WSAEACCES: it is not for this connection, was accepted before, or its memory has been freed;
- *                 WSAENOBUFS: no address space.
- * VMMC_IO_RETURN  in: `bytes`.  The pages may be gone afterwards.  Until then they stay, though the other process dies, frees
- *                 the memory or closes the socket; a program returns what it has accepted after its own closesocket by
- *                 any other socket. */
+ *                 WSAEACCES: it is not for this connection, was accepted before, its memory has been freed or its lender has
+ *                 died; WSAENOBUFS: no address space.
+ * VMMC_IO_RETURN  in: the request as accept left it: `token` and `bytes`.  The pages may be gone afterwards.  Until then they
+ *                 stay, though the other process dies, frees the memory or closes the socket; a program returns what it has
+ *                 accepted after its own closesocket by any other socket.  WSAEINVAL: the token's loan is not held by this
+ *                 process (any more); WSAEFAULT: it is, but not at `bytes`.
+ *
+ * Pages lent for reading cannot be stored into.  Those of a file show what becomes of the file; if somebody cuts it short,
+ * touching what was there raises an exception, as with any mapped file. */
 typedef struct vmmc_accepted {
     uint32_t size;
     uint32_t writable;

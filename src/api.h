@@ -28,4 +28,8 @@ static inline int api_result(int result)
     return result;
 }
 
+/* ioctlsocket's codes for memory and loans (include/vmmc_sockets.h); 0 or a negative WSA code. */
+bool api_is_loan_request(long command);
+int api_loan_request(sock_t *sock, SOCKET s, long command, void *request);
+
 #endif

@@ -74,6 +74,8 @@ int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
     if (api_refuses())
         return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
+    if (sock && api_is_loan_request(command))
+        return api_result(api_loan_request(sock, s, command, argument));
     if (!sock || !argument)
         return real_ioctlsocket(s, command, argument);
     if ((u_long)command == (u_long)FIONBIO && !*argument && load_relaxed(&sock->async_events))

@@ -20,6 +20,7 @@ const nt_calls_t *nt_calls(void)
     calls.open_process_token = ntdll_symbol("NtOpenProcessToken");
     calls.query_information_token = ntdll_symbol("NtQueryInformationToken");
     calls.query_security_object = ntdll_symbol("NtQuerySecurityObject");
+    calls.query_section = ntdll_symbol("NtQuerySection");
     calls.create_file = ntdll_symbol("NtCreateFile");
     calls.device_io_control_file = ntdll_symbol("NtDeviceIoControlFile");
     calls.cancel_io_file_ex = ntdll_symbol("NtCancelIoFileEx");

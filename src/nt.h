@@ -17,6 +17,7 @@ typedef struct nt_calls {
     NTSTATUS(NTAPI *open_process_token)(HANDLE process, ACCESS_MASK access, HANDLE *token);
     NTSTATUS(NTAPI *query_information_token)(HANDLE token, int what, void *buffer, ULONG size, ULONG *needed);
     NTSTATUS(NTAPI *query_security_object)(HANDLE object, ULONG what, void *buffer, ULONG size, ULONG *needed);
+    NTSTATUS(NTAPI *query_section)(HANDLE section, ULONG what, void *buffer, SIZE_T size, SIZE_T *needed);
     NTSTATUS(NTAPI *create_file)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *, ULONG,
                                  ULONG, ULONG, ULONG, void *, ULONG);
     NTSTATUS(NTAPI *device_io_control_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, ULONG, void *, ULONG,

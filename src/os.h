@@ -28,6 +28,37 @@ int os_section_open(os_section_t *section, const char *name, size_t size);
 int os_section_share(os_section_t *section, const char *name, size_t size);
 void os_section_close(os_section_t *section);
 
+/* ---- memory to lend: a section of any length, made by one process; others map windows of it ---- */
+
+#define OS_WINDOW_STEP 65536u /* where windows may begin */
+
+typedef struct os_memory {
+    void *base; /* all of it, writable; NULL over a file */
+    uint64_t length;
+    uintptr_t handle;
+    char name[96];
+} os_memory_t;
+
+/* Create zeroed memory that only this user can open, for reading unless `others_write`.  VMMC_ENOMEM. */
+int os_memory_create(os_memory_t *memory, const char *name, uint64_t length, bool others_write);
+/* The same over the whole of a file, which others can read.  VMMC_EINVAL: the system said why (the thread's error). */
+int os_memory_over_file(os_memory_t *memory, const char *name, uintptr_t file);
+/* No new windows; those that exist stay. */
+void os_memory_close(os_memory_t *memory);
+
+/* In: the first three; `offset` is a multiple of OS_WINDOW_STEP. */
+typedef struct os_window {
+    uint64_t offset;
+    size_t length;
+    bool writable;
+    void *base;
+} os_window_t;
+
+/* Map a window of what another process created, if it belongs to this user and really has `memory_length` bytes.
+ * VMMC_EPEER: there is no such memory (any more); VMMC_EACCES: not this user's, or not that long; VMMC_ENOMEM. */
+int os_window_open(os_window_t *window, const char *name, uint64_t memory_length);
+void os_window_close(os_window_t *window);
+
 /* ---- processes ---- */
 
 typedef struct os_process_id {

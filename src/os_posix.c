@@ -86,6 +86,77 @@ void os_section_close(os_section_t *section)
     memset(section, 0, sizeof *section);
 }
 
+/* ---- memory to lend ---- */
+
+int os_memory_create(os_memory_t *memory, const char *name, uint64_t length, bool others_write)
+{
+    memset(memory, 0, sizeof *memory);
+    snprintf(memory->name, sizeof memory->name, "/%s", name);
+    int fd = shm_open(memory->name, O_RDWR | O_CREAT | O_EXCL, others_write ? 0600 : 0400);
+    if (fd < 0)
+        return VMMC_ENOMEM;
+    void *base = ftruncate(fd, (off_t)length) == 0 ? mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                                                   : MAP_FAILED;
+    close(fd);
+    memory->length = length;
+    memory->base = base == MAP_FAILED ? NULL : base;
+    if (memory->base)
+        return 0;
+    os_memory_close(memory);
+    return VMMC_ENOMEM;
+}
+
+int os_memory_over_file(os_memory_t *memory, const char *name, uintptr_t file)
+{
+    (void)name;
+    (void)file;
+    memset(memory, 0, sizeof *memory);
+    errno = ENOTSUP;
+    return VMMC_EINVAL;
+}
+
+void os_memory_close(os_memory_t *memory)
+{
+    if (memory->base)
+        munmap(memory->base, memory->length);
+    if (memory->name[0])
+        shm_unlink(memory->name);
+    memset(memory, 0, sizeof *memory);
+}
+
+static int map_window(os_window_t *window, int fd, uint64_t memory_length)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0 || info.st_uid != geteuid() || (uint64_t)info.st_size < memory_length)
+        return VMMC_EACCES;
+    int protection = PROT_READ | (window->writable ? PROT_WRITE : 0);
+    void *base = mmap(NULL, window->length, protection, MAP_SHARED, fd, (off_t)window->offset);
+    if (base == MAP_FAILED)
+        return VMMC_ENOMEM;
+    window->base = base;
+    return 0;
+}
+
+int os_window_open(os_window_t *window, const char *name, uint64_t memory_length)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/%s", name);
+    window->base = NULL;
+    int fd = shm_open(path, window->writable ? O_RDWR : O_RDONLY, 0);
+    if (fd < 0)
+        return VMMC_EPEER;
+    int error = map_window(window, fd, memory_length);
+    close(fd);
+    return error;
+}
+
+void os_window_close(os_window_t *window)
+{
+    if (window->base)
+        munmap(window->base, window->length);
+    window->base = NULL;
+}
+
 /* ---- processes ---- */
 
 /* Field 22 of /proc/PID/stat: start time in clock ticks since boot; 0 if the process is gone or a zombie. */

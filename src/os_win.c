@@ -38,7 +38,8 @@ static const SID *user_sid(uint8_t *buffer, ULONG size)
     return status < 0 ? NULL : ((TOKEN_USER *)(void *)buffer)->User.Sid;
 }
 
-static SECURITY_ATTRIBUTES *owner_only(owner_only_t *out)
+/* `access`: what this user gets who opens the object; the creator has all anyway. */
+static SECURITY_ATTRIBUTES *owner_only(owner_only_t *out, ACCESS_MASK access)
 {
     memset(out, 0, sizeof *out);
     const SID *sid = user_sid(out->user, sizeof out->user);
@@ -49,7 +50,7 @@ static SECURITY_ATTRIBUTES *owner_only(owner_only_t *out)
     out->dacl.acl.AceCount = 1;
     out->dacl.ace.Header.AceType = ACCESS_ALLOWED_ACE_TYPE;
     out->dacl.ace.Header.AceSize = (WORD)(offsetof(ACCESS_ALLOWED_ACE, SidStart) + sid_size(sid));
-    out->dacl.ace.Mask = GENERIC_ALL;
+    out->dacl.ace.Mask = access;
     memcpy(&out->dacl.ace.SidStart, sid, sid_size(sid));
     out->descriptor.Revision = SECURITY_DESCRIPTOR_REVISION;
     out->descriptor.Control = SE_DACL_PRESENT | SE_DACL_PROTECTED;
@@ -109,16 +110,17 @@ static int map_section(os_section_t *section, HANDLE handle, size_t size, bool c
     return 0;
 }
 
-static HANDLE create_mapping(const char *name, size_t size, bool *existed)
+/* `others`: what those who open it get.  A size of 0: the file's. */
+static HANDLE create_mapping(const char *name, HANDLE file, uint64_t size, ACCESS_MASK others, bool *existed)
 {
     char full[128];
     owner_only_t security;
     object_name(full, name);
-    SECURITY_ATTRIBUTES *attributes = owner_only(&security);
+    SECURITY_ATTRIBUTES *attributes = owner_only(&security, others);
     if (!attributes)
         return NULL;
-    HANDLE handle = CreateFileMappingA(INVALID_HANDLE_VALUE, attributes, PAGE_READWRITE, (DWORD)((uint64_t)size >> 32),
-                                       (DWORD)size, full);
+    DWORD protection = file == INVALID_HANDLE_VALUE ? PAGE_READWRITE : PAGE_READONLY;
+    HANDLE handle = CreateFileMappingA(file, attributes, protection, (DWORD)(size >> 32), (DWORD)size, full);
     *existed = handle && GetLastError() == ERROR_ALREADY_EXISTS;
     return handle;
 }
@@ -127,7 +129,7 @@ int os_section_create(os_section_t *section, const char *name, size_t size)
 {
     bool existed;
     memset(section, 0, sizeof *section);
-    HANDLE handle = create_mapping(name, size, &existed);
+    HANDLE handle = create_mapping(name, INVALID_HANDLE_VALUE, size, GENERIC_ALL, &existed);
     if (!handle)
         return VMMC_ENOMEM;
     if (existed) {
@@ -156,7 +158,7 @@ int os_section_share(os_section_t *section, const char *name, size_t size)
 {
     bool existed;
     memset(section, 0, sizeof *section);
-    HANDLE handle = create_mapping(name, size, &existed);
+    HANDLE handle = create_mapping(name, INVALID_HANDLE_VALUE, size, GENERIC_ALL, &existed);
     if (!handle)
         return VMMC_ENOMEM;
     if (existed && !owned_by_user(handle)) {
@@ -173,6 +175,99 @@ void os_section_close(os_section_t *section)
     if (section->handle)
         CloseHandle((HANDLE)section->handle);
     memset(section, 0, sizeof *section);
+}
+
+/* ---- memory to lend ---- */
+
+/* What the section really holds, whatever its maker says. */
+static uint64_t section_length(HANDLE handle)
+{
+    struct {
+        void *base;
+        ULONG attributes;
+        LARGE_INTEGER size;
+    } info;
+    const nt_calls_t *nt = nt_calls();
+    if (!nt->query_section || nt->query_section(handle, 0 /* SectionBasicInformation */, &info, sizeof info, NULL) < 0)
+        return 0;
+    return (uint64_t)info.size.QuadPart;
+}
+
+int os_memory_create(os_memory_t *memory, const char *name, uint64_t length, bool others_write)
+{
+    bool existed;
+    memset(memory, 0, sizeof *memory);
+    ACCESS_MASK others = GENERIC_READ | (others_write ? GENERIC_WRITE : 0);
+    HANDLE handle = length > SIZE_MAX ? NULL : create_mapping(name, INVALID_HANDLE_VALUE, length, others, &existed);
+    if (!handle)
+        return VMMC_ENOMEM;
+    memory->handle = (uintptr_t)handle;
+    memory->length = length;
+    memory->base = existed ? NULL : MapViewOfFile(handle, FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, (SIZE_T)length);
+    if (memory->base)
+        return 0;
+    os_memory_close(memory);
+    return VMMC_ENOMEM;
+}
+
+int os_memory_over_file(os_memory_t *memory, const char *name, uintptr_t file)
+{
+    bool existed;
+    memset(memory, 0, sizeof *memory);
+    HANDLE handle = create_mapping(name, (HANDLE)file, 0, GENERIC_READ, &existed);
+    if (!handle)
+        return VMMC_EINVAL;
+    memory->handle = (uintptr_t)handle;
+    memory->length = section_length(handle);
+    if (!existed && memory->length)
+        return 0;
+    os_memory_close(memory);
+    return VMMC_ENOMEM;
+}
+
+void os_memory_close(os_memory_t *memory)
+{
+    if (memory->base)
+        UnmapViewOfFile(memory->base);
+    if (memory->handle)
+        CloseHandle((HANDLE)memory->handle);
+    memset(memory, 0, sizeof *memory);
+}
+
+static int map_window(os_window_t *window, HANDLE handle, uint64_t memory_length)
+{
+    MEMORY_BASIC_INFORMATION info;
+    if (!owned_by_user(handle) || section_length(handle) < memory_length)
+        return VMMC_EACCES;
+    DWORD access = FILE_MAP_READ | (window->writable ? FILE_MAP_WRITE : 0);
+    window->base = MapViewOfFile(handle, access, (DWORD)(window->offset >> 32), (DWORD)window->offset, window->length);
+    if (!window->base)
+        return VMMC_ENOMEM;
+    if (VirtualQuery(window->base, &info, sizeof info) && info.RegionSize >= window->length)
+        return 0;
+    os_window_close(window);
+    return VMMC_EACCES;
+}
+
+int os_window_open(os_window_t *window, const char *name, uint64_t memory_length)
+{
+    char full[128];
+    object_name(full, name);
+    window->base = NULL;
+    DWORD access = SECTION_QUERY | READ_CONTROL | FILE_MAP_READ | (window->writable ? FILE_MAP_WRITE : 0);
+    HANDLE handle = OpenFileMappingA(access, FALSE, full);
+    if (!handle)
+        return VMMC_EPEER;
+    int error = map_window(window, handle, memory_length);
+    CloseHandle(handle);
+    return error;
+}
+
+void os_window_close(os_window_t *window)
+{
+    if (window->base)
+        UnmapViewOfFile(window->base);
+    window->base = NULL;
 }
 
 /* ---- processes ---- */
@@ -262,7 +357,7 @@ uintptr_t os_event_create(const char *name)
 {
     char full[128];
     owner_only_t security;
-    SECURITY_ATTRIBUTES *attributes = owner_only(&security);
+    SECURITY_ATTRIBUTES *attributes = owner_only(&security, GENERIC_ALL);
     object_name(full, name);
     return attributes ? (uintptr_t)CreateEventA(attributes, FALSE, FALSE, full) : 0;
 }

@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define SHM_VERSION 2u
+#define SHM_VERSION 3u
 #define SHM_AT(type, field, offset) static_assert(offsetof(type, field) == (offset), #type "." #field " is ABI")
 #define SHM_SIZE(type, size) static_assert(sizeof(type) == (size), #type " is ABI")
 
@@ -63,6 +63,63 @@ typedef struct mailbox_shm {
 } mailbox_shm_t;
 SHM_SIZE(mailbox_shm_t, 640);
 
+/* ---- lending: what each side has lent to the other ----
+ *
+ *   field            writer    read by   ordering
+ *   memories[slot]   lender    borrower  the memory's generation while it lives, an even number once it has been freed; then a
+ *                                        full fence, and the lender looks at `accepted`
+ *   lent[n]          lender    borrower  the loan's token, word by word, its generation last with release; even: not out
+ *   reclaimer        lender    borrower  waiter number of a thread that waits for loans, 0: none
+ *   accepted         borrower  lender    generation of loan n; then a full fence, and the borrower looks at `memories`: of
+ *                                        a freed memory either the lender sees that the loan was accepted, or the borrower
+ *                                        that it is too late
+ *   returned         borrower  lender    generation of loan n; release after the last access to the pages
+ *   changes          borrower  lender    raised after `returned`, and when a connection has been left */
+#define ARENA_LOANS 1024    /* out at a time, per side */
+#define ARENA_MEMORIES 1024 /* per process */
+#define LOAN_WORDS 16
+
+typedef struct lent_shm {
+    word_t words[LOAN_WORDS]; /* as loan_token_t; the first is the generation */
+} lent_shm_t;
+SHM_SIZE(lent_shm_t, 64);
+
+typedef struct borrowed_shm {
+    word_t accepted;
+    word_t returned;
+} borrowed_shm_t;
+
+typedef struct lending_shm {
+    _Alignas(SHM_LINE) word_t memories[ARENA_MEMORIES];
+    _Alignas(SHM_LINE) lent_shm_t lent[ARENA_LOANS];
+    _Alignas(SHM_LINE) word_t reclaimer;
+    _Alignas(SHM_LINE) borrowed_shm_t borrowed[ARENA_LOANS];
+    _Alignas(SHM_LINE) word_t changes;
+} lending_shm_t;
+SHM_AT(lending_shm_t, lent, 4096);
+SHM_AT(lending_shm_t, reclaimer, 69632);
+SHM_AT(lending_shm_t, borrowed, 69696);
+SHM_AT(lending_shm_t, changes, 77888);
+
+/* What names a loan.  It travels through the programs, so whoever gets one back compares all of it with `lent`. */
+typedef struct loan_token {
+    uint32_t generation; /* of the loan; odd */
+    uint16_t index;
+    uint16_t flags;
+    uint32_t mailbox;    /* the connection that it was made for */
+    uint32_t link;       /* a hash of the arena's key: another pair of processes has another */
+    uint8_t key[VMMC_KEY_BYTES]; /* names the memory */
+    uint32_t memory;             /* its slot ... */
+    uint32_t memory_generation;  /* ... and use of that; odd */
+    uint64_t memory_length;
+    uint64_t offset, length;
+} loan_token_t;
+SHM_AT(loan_token_t, key, 16);
+SHM_AT(loan_token_t, memory_length, 40);
+SHM_SIZE(loan_token_t, 64);
+
+enum loan_flags { LOAN_WRITABLE = 1 };
+
 typedef struct arena_shm {
     _Alignas(4096) word_t magic; /* creator, last, with release */
     uint32_t version;
@@ -70,11 +127,13 @@ typedef struct arena_shm {
     _Alignas(4096) export_shm_t exports[2][ARENA_EXPORTS];
     _Alignas(4096) mailbox_shm_t mailboxes[ARENA_MAILBOXES];
     _Alignas(4096) uint8_t heap[2][ARENA_HEAP_BYTES];
+    _Alignas(4096) lending_shm_t lending[2]; /* by the lender's side */
 } arena_shm_t;
 SHM_AT(arena_shm_t, creator, 8);
 SHM_AT(arena_shm_t, exports, 4096);
 SHM_AT(arena_shm_t, mailboxes, 4096 + 131072);
 SHM_AT(arena_shm_t, heap, 4096 + 131072 + 1310720);
+SHM_AT(arena_shm_t, lending, 4096 + 131072 + 1310720 + 2097152);
 
 /* ---- one direction of a stream: half a mailbox ----
  *

@@ -3,6 +3,7 @@
 
 #include "async.h"
 #include "stray.h"
+#include "vmmc_lend.h"
 #include "watcher.h"
 
 static void retire(sock_t *sock)
@@ -56,6 +57,7 @@ static unsigned serve_peers(const waiter_t *watcher)
     bool unfinished = false;
     (void)watcher;
     fdtab_each(serve_peer, &unfinished);
+    vmmc_forget_freed();
     return unfinished ? 1 : WATCHER_IDLE;
 }
 

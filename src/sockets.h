@@ -1,6 +1,6 @@
 /* sockets: the coming and going of sockets by their handles, and what is done for all of them. */
-#ifndef VMMC_SOCKETS_H
-#define VMMC_SOCKETS_H
+#ifndef VMMC_SOCKETS_BY_HANDLE_H
+#define VMMC_SOCKETS_BY_HANDLE_H
 
 #include "fdtab.h"
 

@@ -2,6 +2,8 @@
  * urgent bytes in stream_urgent.c, leaving in stream_leave.c, views of the rings in stream_view.c. */
 #include "stream_private.h"
 
+#include "vmmc_lend.h"
+
 #include <stdlib.h>
 
 static void init_half(half_t *half)
@@ -253,6 +255,26 @@ void stream__leave(stream_t *stream, half_t *half)
     stream__let_go(stream);
 }
 
+int stream_enter_link(stream_t *stream, uintptr_t socket, vmmc_link_t **link, uint32_t *mailbox)
+{
+    int result = STREAM_CANCELLED;
+    lock_take(&stream->tx.lock);
+    if (!load_relaxed(&stream->closing) && stream->socket == socket)
+        result = stream_is_attached(stream) ? 0 : STREAM_BY_KERNEL;
+    if (result == 0) {
+        stream__hold(stream);
+        *link = stream->link;
+        *mailbox = stream->mailbox;
+    }
+    lock_release(&stream->tx.lock);
+    return result;
+}
+
+void stream_leave_link(stream_t *stream)
+{
+    stream__let_go(stream);
+}
+
 static bool watch_for(const half_t *half, const outlook_t *outlook, spin_t *spin, uint32_t kicks)
 {
     do {
@@ -436,6 +458,7 @@ void stream_close(stream_t *stream, bool hard)
         full_fence();
         stream__wake_reader(stream);
         stream__wake_writer(stream);
+        vmmc_kick_reclaimers(stream->link);
     }
     stream__wake_local(&stream->tx);
     stream__wake_local(&stream->rx);

@@ -146,6 +146,12 @@ void stream_size_rings(stream_t *stream, uint32_t receiving, uint32_t sending);
 void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory);
 bool stream_is_attached(const stream_t *stream);
 
+/* The link and the mailbox below an attached stream, for what belongs to the connection but is not in its bytes.  They stay
+ * until stream_leave_link(), whoever closes the stream meanwhile.  0, STREAM_CANCELLED, or STREAM_BY_KERNEL: it is not
+ * attached. */
+int stream_enter_link(stream_t *stream, uintptr_t socket, vmmc_link_t **link, uint32_t *mailbox);
+void stream_leave_link(stream_t *stream);
+
 /* A kernel call may have sent a part of its bytes before it failed: nobody knows how many, so no ring for sending. */
 void stream_forbid_sending(stream_t *stream);
 /* Around every kernel call that may take or give bytes of this stream without the stream's knowledge; enter fails

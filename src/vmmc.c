@@ -1,4 +1,5 @@
-/* vmmc: see vmmc.h.  Links and arenas; exports are in vmmc_export.c. */
+/* vmmc: see vmmc.h.  Links and arenas; exports are in vmmc_export.c, loans in vmmc_lend.c and
+ * vmmc_borrow.c. */
 #include "vmmc_private.h"
 
 #include "log.h"
@@ -56,6 +57,7 @@ void vmmc__section_name(const vmmc_link_t *link, unsigned side, unsigned chunk, 
 
 static void destroy(vmmc_link_t *link)
 {
+    vmmc__windows_close(link);
     vmmc__heap_close(link);
     os_section_close(&link->section);
     wait_page_close(link->page);
@@ -250,6 +252,7 @@ bool vmmc_link_probe(vmmc_link_t *link)
 {
     if (!vmmc_link_is_dead(link) && os_process_is_dead(link->watch)) {
         store_release(&link->dead, 1);
+        vmmc_kick_reclaimers(link);
         log_info("process %lu, the other end of an arena, is dead", (unsigned long)link->peer.pid);
     }
     return vmmc_link_is_dead(link);

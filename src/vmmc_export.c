@@ -133,7 +133,7 @@ static void unexport(vmmc_link_t *link, uint32_t handle)
     give_piece(heap, piece, heap->exports[index].size);
 }
 
-static bool has_left(vmmc_link_t *link, uint32_t mailbox, uint32_t use)
+bool vmmc__has_left(vmmc_link_t *link, uint32_t mailbox, uint32_t use)
 {
     uint32_t left = load_acquire(&link->arena->mailboxes[mailbox].left[1 - link->side]);
     return (int32_t)(left - use) >= 0 || link->mailboxes[mailbox].cancelled || vmmc_link_is_dead(link);
@@ -145,7 +145,7 @@ static void sweep_late_exports(vmmc_link_t *link)
     late_export_t **at = &link->heap.late;
     while (*at) {
         late_export_t *late = *at;
-        if (has_left(link, late->mailbox, late->use)) {
+        if (vmmc__has_left(link, late->mailbox, late->use)) {
             *at = late->next;
             unexport(link, late->handle);
             free(late);
@@ -240,7 +240,7 @@ int vmmc_import(vmmc_link_t *link, uint32_t handle, vmmc_region_t *region)
 static uint32_t free_mailbox(vmmc_link_t *link)
 {
     for (uint32_t index = link->side; index < ARENA_MAILBOXES; index += 2) {
-        if (!link->mailboxes[index].taken && has_left(link, index, link->mailboxes[index].use))
+        if (!link->mailboxes[index].taken && vmmc__has_left(link, index, link->mailboxes[index].use))
             return index;
     }
     return ARENA_MAILBOXES;
@@ -297,10 +297,11 @@ void vmmc_mailbox_leave(vmmc_link_t *link, uint32_t name)
         link->mailboxes[index].taken = false;
         if (index % 2 == link->side)
             link->free_mailboxes = 1;
-        /* Pairs with the acquire in has_left(). */
+        /* Pairs with the acquire in vmmc__has_left(). */
         store_release(&link->arena->mailboxes[index].left[link->side], link->mailboxes[index].use);
     }
     lock_release(&link->mailbox_lock);
+    vmmc__leave_loans(link, name);
 }
 
 void vmmc_mailbox_cancel(vmmc_link_t *link, uint32_t name)
