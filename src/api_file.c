@@ -17,51 +17,76 @@ typedef struct file_request {
     DWORD flags;
 } file_request_t;
 
-/* A file on its way, with the piece that was read ahead. */
+/* A file on its way. */
 typedef struct file_source {
     HANDLE file;
     DWORD left, piece;
-    DWORD ready;
-    uint8_t buffer[PIECE_BYTES];
+    uint8_t *buffer; /* of `piece` bytes; NULL until one is needed */
 } file_source_t;
 
-static bool read_piece(file_source_t *source)
+/* Before anything is sent, so that the system can still be asked about what cannot be read.  False: it must be. */
+static bool open_source(const file_request_t *request, file_source_t *source)
 {
-    DWORD wanted = source->left < source->piece ? source->left : source->piece;
-    source->ready = 0;
-    if (wanted && !ReadFile(source->file, source->buffer, wanted, &source->ready, NULL) &&
-        GetLastError() != ERROR_HANDLE_EOF)
-        return false;
-    source->left -= source->ready;
-    return true;
+    uint8_t none;
+    DWORD count;
+    bool small = request->bytes_per_send && request->bytes_per_send < PIECE_BYTES;
+    *source = (file_source_t){.file = request->file, .piece = small ? request->bytes_per_send : PIECE_BYTES};
+    if (!request->file)
+        return true;
+    source->left = request->bytes ? request->bytes : MAXDWORD;
+    return GetFileType(request->file) == FILE_TYPE_DISK && ReadFile(request->file, &none, 0, &count, NULL);
 }
 
-/* Before anything is sent, so that the system can still be asked about what cannot be read.  NULL: it must be. */
-static file_source_t *open_source(const file_request_t *request)
+/* Bytes read, fewer at the end of the file; or an error. */
+static int read_file(file_source_t *source, void *bytes, DWORD count)
 {
-    if (request->file && GetFileType(request->file) != FILE_TYPE_DISK)
-        return NULL;
-    file_source_t *source = malloc(sizeof *source);
-    if (!source)
-        return NULL;
-    source->file = request->file;
-    source->left = !request->file ? 0 : request->bytes ? request->bytes : MAXDWORD;
-    source->piece = request->bytes_per_send && request->bytes_per_send < PIECE_BYTES ? request->bytes_per_send
-                                                                                     : PIECE_BYTES;
-    if (read_piece(source))
-        return source;
-    free(source);
-    return NULL;
+    DWORD done = 0;
+    if (count && !ReadFile(source->file, bytes, count, &done, NULL) && GetLastError() != ERROR_HANDLE_EOF)
+        return wsaerr_from_system();
+    return (int)done;
+}
+
+static int fill_view(file_source_t *source, const view_t *view)
+{
+    int first = read_file(source, view->spans[0].bytes, view->spans[0].count);
+    if (first < (int)view->spans[0].count || view->spans[1].count == 0)
+        return first;
+    int second = read_file(source, view->spans[1].bytes, view->spans[1].count);
+    return second < 0 ? second : first + second;
+}
+
+/* The file's next bytes straight into the other end's ring. */
+static int send_in_place(sock_t *sock, SOCKET s, file_source_t *source, DWORD wanted)
+{
+    view_t view;
+    int result = sock_reserve(sock, s, wanted, true, &view);
+    if (result < 0)
+        return result;
+    int count = fill_view(source, &view);
+    result = sock_commit(sock, s, count < 0 ? 0 : (uint32_t)count, true, &view);
+    return count < 0 ? count : result;
+}
+
+static int send_by_copy(sock_t *sock, SOCKET s, file_source_t *source, DWORD wanted)
+{
+    if (!source->buffer)
+        source->buffer = malloc(source->piece);
+    if (!source->buffer)
+        return -WSAENOBUFS;
+    int count = read_file(source, source->buffer, wanted);
+    return count > 0 ? sock_send_in_turn(sock, s, source->buffer, count) : count;
 }
 
 static int send_file(sock_t *sock, SOCKET s, file_source_t *source)
 {
-    while (source->ready) {
-        int sent = sock_send_in_turn(sock, s, source->buffer, (int)source->ready);
-        if (sent < 0)
+    while (source->left) {
+        DWORD wanted = source->left < source->piece ? source->left : source->piece;
+        int sent = send_in_place(sock, s, source, wanted);
+        if (sent == -WSAEOPNOTSUPP)
+            sent = send_by_copy(sock, s, source, wanted);
+        if (sent <= 0)
             return sent;
-        if (!read_piece(source))
-            return wsaerr_from_system();
+        source->left -= (DWORD)sent;
     }
     return 0;
 }
@@ -120,11 +145,11 @@ static int by_stream(sock_t *sock, SOCKET s, const file_request_t *request)
 {
     if (has_bad_buffer(request->around))
         return -WSAEFAULT;
-    file_source_t *source = open_source(request);
-    if (!source)
+    file_source_t source;
+    if (!open_source(request, &source))
         return ASK_SYSTEM;
-    int result = send_all_parts(sock, s, request->around, source);
-    free(source);
+    int result = send_all_parts(sock, s, request->around, &source);
+    free(source.buffer);
     /* Wine's own takes no notice of the flags; in Windows the end follows the last byte. */
     if (result == 0 && (request->flags & TF_DISCONNECT) && !forward_on_wine())
         sock_shutdown(sock, s, 1);

@@ -1,5 +1,6 @@
 /* api_opt: options and ioctlsocket, with WinSock 1.1's IP option numbers. */
 #include "api.h"
+#include "api_extension.h"
 
 /* winsock.h numbers the IP options differently from ws2_32; anything else passes unchanged. */
 static int ip_option(int level, int option)
@@ -74,8 +75,8 @@ int WINAPI api_ioctlsocket(SOCKET s, __LONG32 command, u_long *argument)
     if (api_refuses())
         return SOCKET_ERROR;
     sock_t *sock = fdtab_get(s);
-    if (sock && api_is_loan_request(command))
-        return api_result(api_loan_request(sock, s, command, argument));
+    if (api_is_extension(command))
+        return api_result(api_extension(sock, s, command, argument));
     if (!sock || !argument)
         return real_ioctlsocket(s, command, argument);
     if ((u_long)command == (u_long)FIONBIO && !*argument && load_relaxed(&sock->async_events))

@@ -80,8 +80,17 @@ int sock_await(sock_t *sock, uintptr_t handle, bool writable, uint64_t deadline)
 enum sock_turn { SOCK_TURN_OURS, SOCK_TURN_KERNEL };
 int sock_begin_turn(sock_t *sock, uintptr_t handle);
 int sock_send_in_turn(sock_t *sock, uintptr_t handle, const void *bytes, int count);
+/* The same, but as long as the socket's own sends wait: perhaps only a part, or -WSAEWOULDBLOCK. */
+int sock_send_held(sock_t *sock, uintptr_t handle, const void *bytes, int count);
 void sock_end_turn(sock_t *sock);
 void sock_end_kernel_turn(sock_t *sock, int64_t moved);
+/* Views (stream.h): a count, or the error; -WSAEOPNOTSUPP: not by a ring now.  They wait as the socket's own sends and
+ * receives do; `in_turn`, for ever. */
+int sock_reserve(sock_t *sock, uintptr_t handle, uint32_t most, bool in_turn, view_t *view);
+/* `view`: in, what was reserved; out, what is left of it where fewer than `count` bytes could be sent. */
+int sock_commit(sock_t *sock, uintptr_t handle, uint32_t count, bool in_turn, view_t *view);
+int sock_borrow(sock_t *sock, uintptr_t handle, uint32_t most, view_t *view);
+int sock_release(sock_t *sock, uintptr_t handle, void *first, uint32_t count);
 /* True if the connection has come to its end in both directions at user level, of which the kernel knows nothing. */
 bool sock_is_over(sock_t *sock);
 /* Bytes waiting, or -WSAEOPNOTSUPP if the kernel knows. */
@@ -96,6 +105,12 @@ int sock_set_nonblocking(sock_t *sock, bool on);
 void sock_demote(sock_t *sock, const char *why);
 /* A stream that has left, on whosever wish: the kernel socket blocks again if the program wants that. */
 void sock_settle(sock_t *sock);
+
+/* 0: for ever.  On os_now_us(). */
+static inline uint64_t sock_deadline(uint32_t timeout_ms)
+{
+    return timeout_ms ? os_now_us() + timeout_ms * 1000ull : STREAM_NEVER;
+}
 
 static inline sock_mode_t sock_mode(const sock_t *sock)
 {

@@ -7,11 +7,6 @@
 
 #define URGENT_PATIENCE_US 50000
 
-static uint64_t deadline_after(uint32_t timeout_ms)
-{
-    return timeout_ms ? os_now_us() + timeout_ms * 1000ull : STREAM_NEVER;
-}
-
 static bool is_still(const sock_t *sock, uintptr_t handle)
 {
     return sock->handle == handle && !load_acquire(&sock->stream.closing);
@@ -143,7 +138,7 @@ int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsi
                            .count = (uint32_t)count,
                            .urgent = flags & SOCK_URGENT,
                            .blocking = !load_relaxed(&sock->nonblocking),
-                           .deadline = deadline_after(sock->send_timeout_ms)};
+                           .deadline = sock_deadline(sock->send_timeout_ms)};
     return send_all(sock, &transfer);
 }
 
@@ -218,6 +213,17 @@ int sock_send_in_turn(sock_t *sock, uintptr_t handle, const void *bytes, int cou
     return rest(sock, &transfer, true, piece(sock, &transfer, true));
 }
 
+int sock_send_held(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+{
+    transfer_t transfer = {.socket = handle,
+                           .bytes = (void *)bytes,
+                           .count = (uint32_t)count,
+                           .blocking = !load_relaxed(&sock->nonblocking),
+                           .in_turn = true,
+                           .deadline = sock_deadline(sock->send_timeout_ms)};
+    return piece(sock, &transfer, true);
+}
+
 void sock_end_turn(sock_t *sock)
 {
     stream_end_turn(&sock->stream);
@@ -248,7 +254,7 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
                            .count = (uint32_t)count,
                            .peek = flags & SOCK_PEEK,
                            .blocking = !load_relaxed(&sock->nonblocking),
-                           .deadline = deadline_after(sock->receive_timeout_ms)};
+                           .deadline = sock_deadline(sock->receive_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
         sock_look_around(sock);
     if (flags & SOCK_URGENT)

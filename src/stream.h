@@ -212,9 +212,9 @@ void stream_close(stream_t *stream, bool hard);
 int stream_reserve(stream_t *stream, const transfer_t *request, view_t *view);
 /* Send the first `request->count` of the reserved bytes, `request->bytes` being the first one; 0 gives the reservation up.
  * BY_KERNEL: the stream has left that ring, so they have to be sent as bytes that lie anywhere, in turn, and stream_spend()
- * told how many were: the rest stays reserved unless `wanted` is reached. */
+ * told: the same request, how many were, and it gives what stays reserved, nothing once `request->count` is reached. */
 int stream_commit(stream_t *stream, const transfer_t *request);
-void stream_spend(stream_t *stream, uintptr_t socket, uint32_t sent, uint32_t wanted, view_t *rest);
+void stream_spend(stream_t *stream, const transfer_t *request, uint32_t sent, view_t *rest);
 /* What a receive would have copied, in place, up to `request->count`; 0: end of stream.  The bytes stay unread, and this
  * direction is the borrower's, until they are released. */
 int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view);

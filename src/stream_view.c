@@ -126,17 +126,16 @@ static view_t rest_of(const view_t *view, uint32_t spent)
     return (view_t){{one ? second : first, one ? (span_t){NULL, 0} : second}, view->count - spent};
 }
 
-void stream_spend(stream_t *stream, uintptr_t socket, uint32_t sent, uint32_t wanted, view_t *rest)
+void stream_spend(stream_t *stream, const transfer_t *request, uint32_t sent, view_t *rest)
 {
     half_t *tx = &stream->tx;
     lock_take(&tx->lock);
     *rest = (view_t){.count = 0};
-    if (stream__gone(stream, socket) != STREAM_CANCELLED && tx->held.count >= sent) {
-        *rest = rest_of(&tx->held, sent);
-        if (sent >= wanted)
-            stream__end_turn(tx);
+    if (stream__gone(stream, request->socket) != STREAM_CANCELLED && tx->held.count >= sent) {
+        if (sent < request->count)
+            tx->held = *rest = rest_of(&tx->held, sent);
         else
-            tx->held = *rest;
+            end_reservation(tx, request->in_turn);
     }
     lock_release(&tx->lock);
 }

@@ -19,7 +19,14 @@ int wsaerr_from_stream(int result)
     case STREAM_TIMEOUT:
         return -WSAETIMEDOUT;
     case STREAM_INLINE:
+    case STREAM_INVALID:
         return -WSAEINVAL;
+    case STREAM_FAULT:
+        return -WSAEFAULT;
+    case STREAM_HELD:
+        return -WSAEINPROGRESS;
+    case STREAM_BY_KERNEL: /* where there is no other road */
+        return -WSAEOPNOTSUPP;
     case STREAM_NO_SPACE:
         return -WSAEMSGSIZE;
     default:

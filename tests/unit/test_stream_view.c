@@ -289,7 +289,8 @@ static void send_rest(stream_t *stream, int fd, view_t view, uint32_t count)
         if (moved == STREAM_BY_KERNEL)
             moved = unit_kernel.send((uintptr_t)fd, first->bytes, part);
         assert_true(moved > 0);
-        stream_spend(stream, stream->socket, (uint32_t)moved, count, &view);
+        const transfer_t all = request(stream, first->bytes, count, false);
+        stream_spend(stream, &all, (uint32_t)moved, &view);
         count -= (uint32_t)moved;
     }
 }
