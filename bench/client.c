@@ -1,6 +1,7 @@
 /* client: asks a netbench server for a test over their stream connection, and prints the result as a line of JSON. */
 #include "checksum.h"
 #include "netbench.h"
+#include "pointers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,29 +80,35 @@ static void run_rtt(client_t *client, const netbench_options_t *options)
     print_rtt(options, samples, exchanges);
 }
 
+static void send_piece(void *socket, char *piece, unsigned size)
+{
+    peer_send(*(net_socket_t *)socket, piece, size);
+}
+
 /* Sends for the time that was asked for; returns how many pieces. */
-static uint64_t send_pieces(net_socket_t s, char *buffer, const netbench_options_t *options)
+static inline uint64_t send_pieces(one_way_t way, char *buffer, const netbench_options_t *options)
 {
     unsigned batch = 1;
     uint64_t pieces = 1, last = net_clock_ns(), end = last + (uint64_t)options->milliseconds * 1000000u;
     while (last < end) {
         for (unsigned i = 0; i < batch; i++)
-            peer_send(s, buffer, options->size);
+            way.send(way.context, buffer, options->size);
         uint64_t now = net_clock_ns();
         pieces += batch;
         batch = next_batch(batch, (double)(now - last) / 1e3);
         last = now;
     }
     buffer[0] = PEER_LAST;
-    peer_send(s, buffer, options->size);
+    way.send(way.context, buffer, options->size);
     return pieces;
 }
 
-static void run_one_way(client_t *client, const netbench_options_t *options)
+/* Inline, so that the plain way costs no call by pointer. */
+static inline void measure_one_way(client_t *client, const netbench_options_t *options, one_way_t way)
 {
     peer_report_t report;
     uint64_t start = net_clock_ns();
-    uint64_t messages = send_pieces(client->socket, peer_room(&client->room, options->size), options);
+    uint64_t messages = send_pieces(way, peer_room(&client->room, options->size), options);
     peer_receive_all(client->socket, &report, sizeof report, false);
 
     double seconds = (double)(net_clock_ns() - start) / 1e9;
@@ -111,6 +118,22 @@ static void run_one_way(client_t *client, const netbench_options_t *options)
     printf(",\"messages\":%" PRIu64 ",\"seconds\":%.4f,\"messages_per_s\":%.1f,\"mb_per_s\":%.3f}\n", messages, seconds,
            (double)messages / seconds, (double)report.bytes / seconds / 1e6);
 }
+
+static void run_one_way(client_t *client, const netbench_options_t *options)
+{
+    measure_one_way(client, options, (one_way_t){send_piece, &client->socket});
+}
+
+#ifdef _WIN32
+static void run_by_pointers(client_t *client, const netbench_options_t *options)
+{
+    one_way_t way = pointers_begin(client->socket, options);
+    measure_one_way(client, options, way);
+    pointers_end(way);
+}
+#else
+#define run_by_pointers NULL
+#endif
 
 static char *read_file(const char *path, size_t *length)
 {
@@ -192,7 +215,13 @@ void client_take(client_t *client, const netbench_options_t *options)
         [TEST_MSGS] = run_one_way,
         [TEST_BW] = run_one_way,
         [TEST_IDLE] = run_idle,
+        [TEST_BORROW] = run_one_way,
+        [TEST_VIEWS] = run_by_pointers,
+        [TEST_LEND] = run_by_pointers,
+        [TEST_TRANSMIT] = run_by_pointers,
     };
+    if (options->test != TEST_FILE && !tests[options->test])
+        peer_die("not a test of this build");
     if (options->test == TEST_FILE) {
         run_file(client, options);
         return;

@@ -24,16 +24,18 @@ static const char usage[] =
     "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
     "       conduct pin server|client PROGRAM [ARGUMENT ...]   runs it on one of these two processors\n"
     "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] TEST ...\n"
-    "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER][/MILLISECONDS],...\n"
+    "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER][+NAME][/MILLISECONDS],...\n"
     "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
     "       a test that has MILLISECONDS of its own is taken once, at the start\n"
     "       a variant that has MILLISECONDS of its own is taken once in a block, in any state\n"
+    "       a variant that has a NAME of its own takes that test instead, beside the others\n"
     "       --near-below waits before each slice until the cache-line round trip is under that\n"
     "Prints a line of JSON for each slice.\n";
 
 typedef struct {
     const char *variant;
     const player_t *player;
+    const char *kind;
     unsigned long_milliseconds; /* 0: takes slices like everybody */
 } part_t;
 
@@ -74,7 +76,7 @@ static bool await_state(double *state)
 
 static void play(const bench_test_t *test, const part_t *part, unsigned milliseconds, char *result)
 {
-    player_take(part->player, test->kind, test->bytes, milliseconds, test->flag, result, RESULT_MAX);
+    player_take(part->player, part->kind, test->bytes, milliseconds, test->flag, result, RESULT_MAX);
 }
 
 static void take_slice(const bench_test_t *test, const part_t *part, unsigned milliseconds, double before)
@@ -189,17 +191,20 @@ static void take_parts(bench_test_t *test, char *list)
     for (char *rest = NULL, *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         if (test->parts == PARTS_MAX)
             fail_usage(name);
-        char *player = strchr(name, '@'), *milliseconds = strchr(name, '/');
+        char *player = strchr(name, '@'), *kind = strchr(name, '+'), *milliseconds = strchr(name, '/');
         if (player)
             *player++ = 0;
+        if (kind)
+            *kind++ = 0;
         part_t *part = &test->part[test->parts++];
         part->variant = name;
+        part->kind = kind ? kind : test->kind;
         if (milliseconds) {
             *milliseconds++ = 0;
             part->long_milliseconds = (unsigned)strtoul(milliseconds, NULL, 10);
         }
         part->player = player_find(run.folder, player ? player : name);
-        if (!player_can(part->player, test->kind))
+        if (!player_can(part->player, part->kind))
             fail_usage(name);
     }
 }

@@ -16,11 +16,15 @@ static const char usage[] =
     "TEST:  rtt   request and response             msgs  one way, received message by message\n"
     "       bw    one way, received in bulk        file  a real file (--file), checksums compared\n"
     "       idle  CPU time of one blocked recv     udp   request and response by datagrams (server --udp)\n"
+    "       transmit  one way by TransmitFile      on Windows builds\n"
+    "       borrow, views, lend                    one way, without a copy at the receiver, at both ends, of the whole:\n"
+    "              by the pointers of our wsock32.dll (vmmc_sockets.h)\n"
     "options: --host ADDRESS (127.0.0.1)   --port N | --port-file PATH (server writes it, client reads it)\n"
     "         --unix PATH (native builds)  --size BYTES (64)      --milliseconds N (500)\n"
     "         --warm-up MILLISECONDS of exchanges before each test (1)    --select: call select before each recv\n";
 
-static const char *const test_names[TEST_COUNT] = {"rtt", "msgs", "bw", "file", "idle", "udp"};
+static const char *const test_names[TEST_COUNT] = {"rtt",    "msgs",  "bw",   "file",    "idle",
+                                                   "udp", "borrow", "views", "lend", "transmit"};
 
 const char *netbench_test_name(test_t test)
 {

@@ -8,7 +8,20 @@
 #define PEER_WARM_UP_SIZE 64
 #define PEER_DATAGRAM_MAX 8192
 
-typedef enum { TEST_RTT, TEST_MSGS, TEST_BW, TEST_FILE, TEST_IDLE, TEST_UDP, TEST_COUNT } test_t;
+/* The four from TEST_BORROW on need vmmc_sockets.h, or TransmitFile. */
+typedef enum {
+    TEST_RTT,
+    TEST_MSGS,
+    TEST_BW,
+    TEST_FILE,
+    TEST_IDLE,
+    TEST_UDP,
+    TEST_BORROW,
+    TEST_VIEWS,
+    TEST_LEND,
+    TEST_TRANSMIT,
+    TEST_COUNT
+} test_t;
 
 /* The first byte of a piece tells whether the client will send another in this test. */
 #define PEER_MORE 'v'

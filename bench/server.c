@@ -2,6 +2,7 @@
  * for. */
 #include "checksum.h"
 #include "netbench.h"
+#include "pointers.h"
 
 #include <stdlib.h>
 
@@ -27,22 +28,14 @@ static void count(net_socket_t s, const peer_request_t *request, char *buffer)
  * holds the first byte of one piece at most. */
 static void drain(net_socket_t s, const peer_request_t *request, char *buffer)
 {
-    peer_report_t report = {0};
-    uint32_t missing = 0; /* of the piece that has begun */
-    bool last = false;
-    while (!last || missing) {
+    drain_t progress = {.piece = request->piece};
+    while (!drain_is_over(&progress)) {
         int n = (int)recv(s, buffer, (int)request->piece, 0);
         if (n <= 0)
             peer_die("recv failed");
-        uint32_t got = (uint32_t)n;
-        report.bytes += got;
-        if (got > missing) {
-            last = buffer[missing] == PEER_LAST;
-            missing += request->piece;
-        }
-        missing -= got;
+        drain_count(&progress, (uint32_t)n, (uint32_t)n > progress.missing ? buffer + progress.missing : NULL);
     }
-    peer_send(s, &report, sizeof report);
+    peer_send(s, &progress.report, sizeof progress.report);
 }
 
 static void take_file(net_socket_t s, const peer_request_t *request, char *buffer)
@@ -82,6 +75,10 @@ static void serve_test(net_socket_t s, const peer_request_t *request, peer_room_
 {
     static void (*const tests[TEST_COUNT])(net_socket_t, const peer_request_t *, char *) = {
         [TEST_RTT] = echo, [TEST_MSGS] = count, [TEST_BW] = drain, [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
+#ifdef _WIN32
+        [TEST_BORROW] = pointers_borrow, [TEST_VIEWS] = pointers_borrow, [TEST_LEND] = pointers_accept,
+        [TEST_TRANSMIT] = drain,
+#endif
     };
     if (request->magic != PEER_MAGIC || request->test >= TEST_COUNT || !tests[request->test] || !request->piece)
         peer_die("not a request of a netbench client");

@@ -62,3 +62,10 @@ pair file --file "$(spell "$scratch/file")" --size 4096
 session "--clients 2" "" connect "rtt 64 5" "msgs 1 5" "msgs 64 5" "bw 4096 5" "bw 65536 5" "rtt 200 5 select" \
     "idle 64 20" connect "bw 1048576 5" "msgs 8 5" "rtt 64 5"
 session "--clients 2 --udp" --udp connect "udp 64 5" "udp 1000 5" connect "udp 64 5"
+# Wine has TransmitFile, and with our DLL beside the program there are pointers.
+[ -z "$launcher" ] || session "" "" connect "transmit 4096 5" "transmit 100000 5"
+if [ -n "$launcher" ] && [ -f "$(dirname "$program")/wsock32.dll" ]; then
+    export WINEDLLOVERRIDES=wsock32=n,b
+    session "" "" connect "rtt 64 5" "borrow 64 5" "borrow 100000 5" "views 64 5" "views 65536 5" "lend 100 5" \
+        "lend 1048576 5" "transmit 100000 5" "bw 65536 5"
+fi

@@ -8,14 +8,16 @@ use Getopt::Long;
 use JSON::PP;
 use POSIX qw(strftime uname);
 
-my @variants = qw(builtin ours tcp unix ring);
-my %heading = (builtin => 'builtin', ours => 'ours', tcp => 'TCP', unix => 'AF_UNIX', ring => 'bare ring');
+my @variants = qw(builtin ours borrow views lend tcp unix ring); # those that were measured
+my %heading = (builtin => 'builtin', ours => 'ours', tcp => 'TCP', unix => 'AF_UNIX', ring => 'bare ring',
+    borrow => 'borrowed', views => 'views', lend => 'lent');
 my %metric = (
     rtt  => { field => 'median_us',      unit => 'us',   lower => 1 },
     udp  => { field => 'median_us',      unit => 'us',   lower => 1 },
     idle => { field => 'cpu_ms',         unit => 'ms',   lower => 1 },
     msgs => { field => 'messages_per_s', unit => 'k/s',  lower => 0, scale => 1e-3 },
     bw   => { field => 'mb_per_s',       unit => 'MB/s', lower => 0 },
+    transmit => { field => 'mb_per_s',   unit => 'MB/s', lower => 0 },
 );
 
 # What the project promises, near state. `than` names the variant ours is compared with, `at_least` the factor by
@@ -31,6 +33,14 @@ my @targets = (
     { text => 'datagrams no slower than builtin', test => 'udp:64:', than => 'builtin', at_least => 0.95 },
     { text => 'peer without our DLL: no slower than builtin', test => 'rtt:64:mixed', than => 'builtin',
         at_least => 0.95 },
+    { text => '64 KB pieces borrowed at least 1.6 times as fast as copied', test => 'bw:65536:', of => 'borrow',
+        than => 'ours', at_least => 1.6 },
+    { text => '1 MB pieces borrowed at least 1.6 times as fast as copied', test => 'bw:1048576:', of => 'borrow',
+        than => 'ours', at_least => 1.6 },
+    { text => '1 MB pieces lent at least 10 times as fast as copied', test => 'bw:1048576:', of => 'lend',
+        than => 'ours', at_least => 10 },
+    { text => 'TransmitFile at least 3 times the builtin', test => 'transmit:1048576:', than => 'builtin',
+        at_least => 3 },
     { text => 'CPU time of a recv blocked for 5 s under 20 ms', test => 'idle:64:5000', under => 20 },
 );
 
@@ -50,6 +60,7 @@ sub title_of {
     return "datagram round trip $size" if $kind eq 'udp';
     return "messages $size" if $kind eq 'msgs';
     return "bandwidth $size" if $kind eq 'bw';
+    return "TransmitFile of $size" if $kind eq 'transmit';
     return "round trip $size" . (!$option ? '' : $option eq 'mixed' ? ', peer without DLL' : ", with $option");
 }
 
@@ -90,10 +101,10 @@ sub summarize {
     return \%summary;
 }
 
-# How many times better ours is than the other; undef when either is missing.
+# How many times better ours, or another way, is than the other; undef when either is missing.
 sub advantage {
-    my ($row, $test, $than) = @_;
-    my ($ours, $other) = map { $row->{$_} ? $row->{$_}{median} : undef } 'ours', $than;
+    my ($row, $test, $than, $of) = @_;
+    my ($ours, $other) = map { $row->{$_} ? $row->{$_}{median} : undef } $of || 'ours', $than;
     return undef unless $ours && $other;
     return $metric{ kind_of($test) }{lower} ? $other / $ours : $ours / $other;
 }
@@ -169,7 +180,7 @@ sub print_states {
 # The factor by which ours is better, or for the idle target the CPU time; undef when it was not measured.
 sub value_of {
     my ($target, $table) = @_;
-    return advantage($table->{ $target->{test} } || {}, $target->{test}, $target->{than}) if $target->{than};
+    return advantage($table->{ $target->{test} } || {}, $target->{test}, @$target{qw(than of)}) if $target->{than};
     my $row = $table->{ $target->{test} } || {};
     return $row->{ours} ? $row->{ours}{median} : undef;
 }
@@ -209,7 +220,7 @@ sub print_targets {
 
 sub tests_in_order {
     my %seen = map { $_->{test} => 1 } @_;
-    my %kinds = (rtt => 0, msgs => 1, bw => 2, udp => 3, idle => 4);
+    my %kinds = (rtt => 0, msgs => 1, bw => 2, udp => 3, idle => 4, transmit => 5);
     return [sort { $kinds{ kind_of($a) } <=> $kinds{ kind_of($b) } or (split /:/, $a)[1] <=> (split /:/, $b)[1]
             or $a cmp $b } keys %seen];
 }
@@ -230,6 +241,8 @@ sub main {
     my %option = ('near-limit' => 0.15, pair => '64-64', seconds => 0);
     GetOptions(\%option, 'near-limit=f', 'pair=s', 'seconds=i', 'json=s') or exit 2;
     my @samples = read_samples($option{'near-limit'}) or die "summary: there are no samples\n";
+    my %measured = map { $_->{variant} => 1 } @samples;
+    @variants = grep { $measured{$_} } @variants;
     my $summary = summarize(@samples);
     my %count;
     $count{ $_->{long} ? 'long' : $_->{state} }++ for @samples;
@@ -238,7 +251,7 @@ sub main {
     printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed, %d long\n",
         $option{pair}, scalar @samples, map { $count{$_} || 0 } qw(near far mixed long);
     print_states($summary, \@samples, \%option);
-    print_targets(@verdicts);
+    print_targets(grep { $_->{near}{verdict} ne 'not measured' || $_->{far}{verdict} ne 'not measured' } @verdicts);
     return unless $option{json};
     write_json($option{json}, {
         when => strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), host => join(' ', (uname())[0, 2, 4]), pair => $option{pair},

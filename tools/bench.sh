@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
-# usage: tools/bench.sh [--quick] [--seconds N] [--slice MILLISECONDS] [--near]
+# usage: tools/bench.sh [--quick | --pointers] [--seconds N] [--slice MILLISECONDS] [--near]
 #                       [--pair 64-64|32-32|32-64] [--free] [--json FILE]
 #   --quick    three tests, 30 seconds          --seconds N   how long (180), apart from the start and 10 s for idle
+#   --pointers transfers without copies (docs/extension-api.md), against the copying ones, 120 seconds
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
 #   --near     begin a sample only while the cores are near
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
@@ -22,14 +23,16 @@ near_limit=0.15 # us: near is 0.05 to 0.11, far 0.2 to 0.5
 quick_tests=(rtt:64: msgs:64: bw:65536:)
 all_tests=(idle:64:5000 rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:64:select
     udp:64: rtt:64:mixed)
+pointer_tests=(bw:65536: bw:262144: bw:1048576: transmit:65536: transmit:1048576:)
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    tests=("${all_tests[@]}") seconds=180 slice=5 pair=64-64 json=$build/bench.json near=() pin_ends=1
+    tests=("${all_tests[@]}") seconds=180 slice=5 pair=64-64 json=$build/bench.json near=() pin_ends=1 pointers=
     while [ $# -gt 0 ]; do
         case $1 in
             --quick) tests=("${quick_tests[@]}") seconds=30 ;;
+            --pointers) pointers=1 tests=("${pointer_tests[@]}") seconds=120 ;;
             --free) pin_ends= ;;
             --near) near=(--near-below "$near_limit") ;;
             --seconds) seconds=${2:?} && shift ;;
@@ -85,9 +88,10 @@ parts_of() {
         *:select) list=(builtin ${ours:+ours} tcp unix) ;;
         *:mixed) list=(builtin ${ours:+ours@mixed}) ;;
         msgs:* | bw:4096:) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring) ;;
-        idle:*) list=(builtin ${ours:+ours}) ;;
+        idle:* | transmit:*) list=(builtin ${ours:+ours}) ;;
         *) list=(builtin ${ours:+ours} tcp unix ring) ;;
     esac
+    [[ -z $ours || -z $pointers || $1 != bw:* ]] || list+=(borrow@ours+borrow views@ours+views lend@ours+lend)
     (IFS=,; echo "${list[*]}")
 }
 
