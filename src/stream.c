@@ -364,8 +364,7 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     lock_release(&half->lock);
     wait_guard(waiter, &guard.guard);
-    while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && !vmmc_link_is_dead(stream->link) &&
-           !load_relaxed(&stream->broken)) {
+    while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && !stream__is_lost(stream)) {
         uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
         if (is_cancelled(outlook))
             break;

@@ -134,7 +134,7 @@ static bool await_sender(stream_t *stream, uint32_t bits)
         uint32_t state = load_acquire(&rx->flow->state);
         if (state & bits)
             return true;
-        if (vmmc_link_is_dead(stream->link) || load_relaxed(&stream->closing))
+        if (stream__is_lost(stream) || load_relaxed(&stream->closing))
             return false;
         outlook_add(&outlook, &rx->flow->state, state);
         if (!stream__sleep(stream, rx, &outlook, until))
@@ -212,8 +212,11 @@ static int return_unread(stream_t *stream)
     bool all = count == unread;
     uint32_t start = rx->position;
     urgent_t urgent = rx->urgent;
-    if (count && collect(stream, &region, count) != 0)
+    if (count && collect(stream, &region, count) != 0) {
+        if (region.handle)
+            vmmc_unexport(stream->link, region.handle); /* the sender has never heard of it */
         return stream__break(stream, "unread bytes could not be returned to the sender");
+    }
     rx->urgent = urgent;
     uint32_t up_to_urgent = stream__return_urgent(rx, region.base, start, &count);
     store_relaxed(&rx->flow->returned, region.handle);
@@ -296,7 +299,7 @@ static void await_thaw(stream_t *stream)
 {
     half_t *tx = &stream->tx;
     uint64_t until = os_now_us() + 2 * STREAM_PATIENCE_US, now;
-    while (tx->frozen && (now = os_now_us()) < until) {
+    while (tx->frozen && !stream__is_lost(stream) && (now = os_now_us()) < until) {
         outlook_t outlook = {.count = 0};
         outlook_add(&outlook, &tx->flow->consumer, load_acquire(&tx->flow->consumer));
         lock_release(&tx->lock);

@@ -8,7 +8,6 @@
 
 #define STREAM_PATIENCE_US 250000 /* for the other side's cooperation; then reset */
 #define STREAM_USEFUL_SHARE 4     /* a sleeping sender is woken when this fraction of the ring is free */
-#define STREAM_MOST_STRAYS (4u << 20) /* at a time; about what a kernel connection holds */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
 /* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
@@ -17,6 +16,12 @@ static inline int stream__gone(const stream_t *stream, uintptr_t socket)
     if (load_relaxed(&stream->closing) || stream->socket != socket)
         return STREAM_CANCELLED;
     return load_relaxed(&stream->broken) ? STREAM_RESET : 0;
+}
+
+/* The other side will answer nothing any more, and stream__sleep() would not sleep. */
+static inline bool stream__is_lost(const stream_t *stream)
+{
+    return load_relaxed(&stream->broken) || vmmc_link_is_dead(stream->link);
 }
 
 /* Something impossible was found in shared memory: the connection is reset, the log says what it was, and this process

@@ -93,8 +93,9 @@ bool stream__keep_strays(stream_t *stream)
     half_t *rx = &stream->rx;
     if (!stream__has_strays(stream))
         return false;
-    uint8_t *bytes = malloc(STREAM_MOST_STRAYS);
-    int count = bytes ? stream->kernel->peek(stream->socket, bytes, STREAM_MOST_STRAYS) : 0;
+    uint32_t there = stream->kernel->pending(stream->socket);
+    uint8_t *bytes = there ? malloc(there) : NULL;
+    int count = bytes ? stream->kernel->peek(stream->socket, bytes, there) : 0;
     if (count > 0 && load_acquire(&rx->flow->switches) - rx->switches == 1)
         count = stream->kernel->receive(stream->socket, bytes, (uint32_t)count);
     else

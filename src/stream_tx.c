@@ -255,7 +255,7 @@ static bool receiver_understands(stream_t *stream)
     uint64_t until = os_now_us() + CONSENT_US, now;
     ask_for_first_ring(stream);
     while (!load_acquire(&tx->flow->offer) && !tx->frozen && tx->carrier != CARRIER_FINAL &&
-           (now = os_now_us()) < until) {
+           !stream__is_lost(stream) && (now = os_now_us()) < until) {
         outlook_t outlook;
         look_out(tx, &outlook);
         outlook.seen[1] = 0;
