@@ -151,6 +151,8 @@ int64_t stream__available(stream_t *stream, sight_t *sight)
         }
         if (count > INT32_MAX)
             return stream__break(stream, "the sender's tail runs backwards");
+        if (count < rx->held.count)
+            return stream__break(stream, "bytes that the program has borrowed are no longer announced");
         rx->seen = sight->tail;
         if (count || !ends)
             return count;
@@ -160,21 +162,24 @@ int64_t stream__available(stream_t *stream, sight_t *sight)
     }
 }
 
-static uint32_t in_rings(const half_t *rx, const sight_t *sight, uint32_t present)
+/* Of `total` announced bytes those in rings.  More behind the switch than its ring holds is an error, but not of a
+ * question: following there will find it. */
+static uint32_t in_rings(const half_t *rx, const sight_t *sight, uint32_t present, uint32_t total)
 {
     uint32_t count = rx->carrier == CARRIER_RING ? present : 0, start, carrier, end, ignored;
     if (!switch_ahead(rx, sight, 1, &start, &carrier) || carrier == FLOW_KERNEL)
         return count;
     if (!switch_ahead(rx, sight, 2, &end, &ignored))
         end = sight->tail;
-    return count + (end - start);
+    uint32_t behind = end - start;
+    return behind <= rx->offered.size && behind <= total - count ? count + behind : count;
 }
 
 /* The kernel may hold back announced bytes for a while, as Nagle's algorithm does with the last few. */
 uint32_t stream__arrived(stream_t *stream, const sight_t *sight, uint32_t present)
 {
     const half_t *rx = &stream->rx;
-    uint32_t total = sight->tail - rx->position, in_kernel = total - in_rings(rx, sight, present);
+    uint32_t total = sight->tail - rx->position, in_kernel = total - in_rings(rx, sight, present, total);
     if (in_kernel == 0)
         return total;
     uint32_t come = stream->kernel->pending(stream->socket);

@@ -379,25 +379,37 @@ bool stream_goes_on(const stream_t *stream)
     return load_acquire(&rx->flow->switches) != rx->switches || (load_acquire(&rx->flow->state) & FLOW_FINAL);
 }
 
-int stream_pending(stream_t *stream, uintptr_t socket)
+/* Bytes that can be received now: those behind a switch count too, since a later receive returns them without waiting;
+ * what is announced but has not come does not.  0: none.  Negative: broken, or not to be told now. */
+static int64_t count_arrived(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     sight_t sight;
+    for (;;) {
+        bool dead = sender_process_died(stream);
+        int64_t present = stream__available(stream, &sight);
+        if (present == 0)
+            return check_end(stream, &sight, dead) == STREAM_BY_KERNEL ? STREAM_BY_KERNEL : 0;
+        if (present < 0)
+            return present;
+        uint32_t position = rx->position;
+        int looked = stream__look_for_urgent(stream, &sight);
+        if (looked != 1)
+            return looked;
+        if (rx->position != position)
+            continue; /* a byte was skipped */
+        uint32_t arrived = stream__arrived(stream, &sight, (uint32_t)present);
+        return rx->urgent.in_line ? arrived : stream__before_mark(rx, arrived);
+    }
+}
+
+int stream_pending(stream_t *stream, uintptr_t socket)
+{
+    half_t *rx = &stream->rx;
     lock_take(&rx->lock);
     int64_t result = stream__check_question(stream, socket);
-    if (result == 0 && rx->leftover) {
-        result = rx->leftover_end - rx->leftover_at;
-    } else if (result == 0) {
-        bool dead = sender_process_died(stream);
-        result = stream__available(stream, &sight);
-        if (result == 0 && check_end(stream, &sight, dead) == STREAM_BY_KERNEL)
-            result = STREAM_BY_KERNEL;
-        /* Bytes behind a switch count too: a later receive returns them without waiting. */
-        else if (result > 0 && stream__look_for_urgent(stream, &sight) == 1 && sight.tail - rx->position <= INT32_MAX) {
-            uint32_t arrived = stream__arrived(stream, &sight, (uint32_t)result);
-            result = rx->urgent.in_line ? arrived : stream__before_mark(rx, arrived);
-        }
-    }
+    if (result == 0)
+        result = rx->leftover ? rx->leftover_end - rx->leftover_at : count_arrived(stream);
     lock_release(&rx->lock);
     return (int)result;
 }

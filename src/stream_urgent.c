@@ -22,6 +22,8 @@ void stream__publish_urgent(half_t *tx, uint8_t byte, uint32_t count)
 int stream__skip_mark(stream_t *stream)
 {
     uint8_t skipped;
+    if (stream->rx.held.count)
+        return STREAM_AGAIN; /* the program has borrowed it, and releasing counts from there */
     int moved = stream__take(stream, &skipped, 1, false);
     return moved > 0 ? 1 : moved;
 }

@@ -145,12 +145,10 @@ void stream_spend(stream_t *stream, const transfer_t *request, uint32_t sent, vi
 int stream__show(stream_t *stream, const transfer_t *transfer, uint32_t count)
 {
     half_t *rx = &stream->rx;
-    view_t view = {.spans = {{rx->leftover + rx->leftover_at, count}}, .count = count};
-    if (!rx->leftover) {
-        if (rx->carrier != CARRIER_RING)
-            return STREAM_BY_KERNEL;
-        view = view_of_ring(&rx->ring, rx->position, count);
-    }
+    if (!rx->leftover && rx->carrier != CARRIER_RING)
+        return STREAM_BY_KERNEL;
+    view_t view = rx->leftover ? (view_t){.spans = {{rx->leftover + rx->leftover_at, count}}, .count = count}
+                               : view_of_ring(&rx->ring, rx->position, count);
     return hold_view(rx, view, transfer->view);
 }
 

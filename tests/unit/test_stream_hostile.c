@@ -253,6 +253,130 @@ static void a_wild_mailbox_use_does_no_harm(void **state)
     }
 }
 
+/* ---- what a liar must not get ---- */
+
+/* Make the receiver of an end consent while the kernel carries. */
+static flow_shm_t *consenting(unit_pair_t *pair)
+{
+    uint8_t byte;
+    set_scene(pair, FRESH);
+    unit_check(unit_receive(&pair->end[1], &byte, 1, false) == STREAM_AGAIN);
+    unit_check(pair->end[1].rx.consented);
+    return pair->end[1].rx.flow;
+}
+
+static void announce_urgent(flow_shm_t *flow, uint32_t number, uint32_t at, uint32_t tail)
+{
+    store_release(&flow->urgent[number % FLOW_URGENTS].at, at);
+    store_release(&flow->urgents, number);
+    store_release(&flow->tail, tail);
+}
+
+static void bytes_that_cannot_be_there_are_not_counted(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    set_scene(&pair, IN_RING_WITH_BYTES);
+    stream_t *victim = &pair.end[1];
+    flow_shm_t *flow = victim->rx.flow;
+    uint32_t next = victim->rx.switches + 1, start = victim->rx.position + 1000;
+    store_release(&flow->record[next & 1].end, start);
+    store_release(&flow->record[next & 1].carrier, victim->rx.ring.handle);
+    store_release(&flow->record[~next & 1].end, start + 0x50000000);
+    store_release(&flow->switches, next + 1);
+    unit_check(stream_pending(victim, victim->socket) <= (int)RING);
+    unit_pair_close(&pair);
+}
+
+static void announced_bytes_that_have_not_come_are_not_counted(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    flow_shm_t *flow = consenting(&pair);
+    stream_t *victim = &pair.end[1];
+    announce_urgent(flow, 1, 0, 1);
+    unit_check(stream_has_urgent(victim, victim->socket) == 1);
+    announce_urgent(flow, 2, 5, 0x20000000); /* the first would have to be skipped now, and is not there */
+    unit_check(stream_pending(victim, victim->socket) <= 0);
+    unit_pair_close(&pair);
+}
+
+static unsigned count_exports(vmmc_link_t *link)
+{
+    vmmc_region_t region;
+    unsigned count = 0;
+    unit_check(vmmc_export(link, 4096, &region) == 0); /* which sweeps up what could be given back since */
+    vmmc_unexport(link, region.handle);
+    for (uint32_t i = 0; i < ARENA_EXPORTS; i++)
+        count += link->heap.exports[i].piece != NULL;
+    return count;
+}
+
+static void bytes_that_never_come_keep_no_memory(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    flow_shm_t *flow = consenting(&pair);
+    vmmc_link_t *link = pair.end[1].link;
+    unsigned before = count_exports(link);
+    store_release(&flow->tail, 3000);
+    store_release(&flow->state, load_relaxed(&flow->state) | FLOW_FROZEN);
+    unit_check(stream_demote(&pair.end[1]) == STREAM_RESET);
+    unit_pair_close(&pair);
+    unit_check(count_exports(link) == before - 1); /* without the ring on offer */
+}
+
+/* A stream that is reset does not sleep, so whoever waits in it must notice, or spins. */
+static void a_reset_stream_is_not_waited_for(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    set_scene(&pair, IN_RING);
+    store_release(&pair.end[0].tx.flow->consumer, FLOW_READER_LEAVES);
+    stream_serve_peer(&pair.end[0]);
+    unit_check(pair.end[0].tx.frozen);
+    for (int i = 0; i < 2; i++) {
+        flow_shm_t *flow = pair.end[i].rx.flow;
+        store_release(&flow->switches, load_relaxed(&flow->switches) + 9);
+        unit_check(stream_pending(&pair.end[i], pair.end[i].socket) == STREAM_RESET);
+    }
+    for (int i = 0; i < 2; i++) {
+        counters_t *tx = &pair.end[i].tx.counters, *rx = &pair.end[i].rx.counters;
+        uint64_t waits = tx->waits + rx->waits;
+        stream_demote(&pair.end[i]);
+        unit_check(tx->waits + rx->waits - waits < 3);
+    }
+    unit_pair_close(&pair);
+}
+
+/* A borrowed view is of the ring; with strays to be kept the next bytes would come from elsewhere. */
+static void a_view_is_not_pulled_away(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[200];
+    view_t view;
+    (void)state;
+    set_scene(&pair, IN_RING_WITH_BYTES);
+    stream_t *victim = &pair.end[1];
+    flow_shm_t *flow = victim->rx.flow;
+    transfer_t request = {.socket = victim->socket, .count = 200};
+    unit_check(stream_borrow(victim, &request, &view) == 200);
+    uint32_t next = victim->rx.switches + 1;
+    store_release(&flow->record[next & 1].end, victim->rx.position);
+    store_release(&flow->record[next & 1].carrier, FLOW_KERNEL);
+    store_release(&flow->record[~next & 1].end, victim->rx.position);
+    store_release(&flow->record[~next & 1].carrier, victim->rx.offered.handle);
+    store_release(&flow->switches, next + 1);
+    unit_check(unit_kernel.send((uintptr_t)pair.fd[0], bytes, 50) == 50);
+    unit_kernel.wait((uintptr_t)pair.fd[1], false, 1000);
+    unit_check(stream_pending(victim, victim->socket) == STREAM_RESET);
+    request.bytes = view.spans[0].bytes;
+    check_result(stream_release(victim, &request), 200);
+    for (int i = 0; i < 3; i++)
+        check_result(unit_receive(victim, bytes, 200, false), 200);
+    unit_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +386,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(all_words_may_change_while_traffic_runs),
         cmocka_unit_test(returned_bytes_that_are_not_there_are_not_sent),
         cmocka_unit_test(a_wild_mailbox_use_does_no_harm),
+        cmocka_unit_test(bytes_that_cannot_be_there_are_not_counted),
+        cmocka_unit_test(announced_bytes_that_have_not_come_are_not_counted),
+        cmocka_unit_test(bytes_that_never_come_keep_no_memory),
+        cmocka_unit_test(a_reset_stream_is_not_waited_for),
+        cmocka_unit_test(a_view_is_not_pulled_away),
     };
     return unit_main(argc, argv, tests);
 }
