@@ -5,6 +5,7 @@
 #define NO_PROGRESS_US 2000     /* a blocking sender waits that long for room before it goes by the kernel */
 #define QUICK_LOOK_US 30        /* a non-blocking one */
 #define CONSENT_US 20000        /* an urgent byte waits that long for the receiver's consent */
+#define PART_BYTES 65536u
 #define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
 
 /* ---- switching ---- */
@@ -148,6 +149,17 @@ static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t coun
     publish_tail(stream, count);
 }
 
+/* A large piece is published in parts, so that both ends copy at the same time. */
+static void put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
+{
+    half_t *tx = &stream->tx;
+    for (uint32_t done = 0, part; done < count; done += part) {
+        part = count - done < PART_BYTES ? count - done : PART_BYTES;
+        ring_put(&tx->ring, tx->position, bytes + done, part);
+        publish(stream, bytes + done, part, urgent && done + part == count);
+    }
+}
+
 static int impossible_head(stream_t *stream)
 {
     return stream__break(stream, "the receiver's head is beyond what was sent");
@@ -170,8 +182,7 @@ static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, 
     if (room == 0 || (whole && room < count))
         return 0;
     uint32_t part = room < count ? (uint32_t)room : count;
-    ring_put(&tx->ring, tx->position, bytes, part);
-    publish(stream, bytes, part, urgent && part == count);
+    put_in_parts(stream, bytes, part, urgent && part == count);
     return (int)part;
 }
 
@@ -519,7 +530,7 @@ void stream_end_turn(stream_t *stream)
 static inline bool can_send_at_once(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
-    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || transfer->urgent ||
+    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || transfer->urgent || transfer->count > PART_BYTES ||
         stream__gone(stream, transfer->socket))
         return false;
     const flow_shm_t *flow = tx->flow;
