@@ -41,7 +41,9 @@ static vmmc_way_counters_t counters_of(const counters_t *counted, uint32_t switc
                                  .calls = counted->calls,
                                  .waits = counted->waits,
                                  .sleeps = counted->sleeps,
-                                 .switches = switches};
+                                 .switches = switches,
+                                 .loans = counted->loans,
+                                 .lent = counted->lent};
 }
 
 static int count(sock_t *sock, uintptr_t handle, void *request)

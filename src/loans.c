@@ -39,6 +39,8 @@ int loan_lend(sock_t *sock, uintptr_t handle, const vmmc_lend_request_t *request
     if (error)
         return error;
     error = lending_error(vmmc_lend(link, mailbox, request, token, loan));
+    if (!error)
+        stream_count_loan(&sock->stream.tx, request->length);
     stream_leave_link(&sock->stream);
     return error;
 }
@@ -51,6 +53,8 @@ int loan_accept(sock_t *sock, uintptr_t handle, const vmmc_loan_token_t *token, 
     if (error)
         return error;
     error = lending_error(vmmc_accept(link, mailbox, token, borrowed));
+    if (!error)
+        stream_count_loan(&sock->stream.rx, borrowed->length);
     stream_leave_link(&sock->stream);
     return error;
 }

@@ -275,6 +275,14 @@ void stream_leave_link(stream_t *stream)
     stream__let_go(stream);
 }
 
+void stream_count_loan(half_t *half, uint64_t bytes)
+{
+    lock_take(&half->lock);
+    half->counters.loans++;
+    half->counters.lent += bytes;
+    lock_release(&half->lock);
+}
+
 static bool watch_for(const half_t *half, const outlook_t *outlook, spin_t *spin, uint32_t kicks)
 {
     do {

@@ -77,7 +77,7 @@ typedef struct view {
 
 /* What has gone through one direction, as the public header describes it. */
 typedef struct counters {
-    uint64_t bytes, in_place, by_kernel, calls, waits, sleeps;
+    uint64_t bytes, in_place, by_kernel, calls, waits, sleeps, loans, lent;
 } counters_t;
 
 /* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32. */
@@ -151,6 +151,8 @@ bool stream_is_attached(const stream_t *stream);
  * attached. */
 int stream_enter_link(stream_t *stream, uintptr_t socket, vmmc_link_t **link, uint32_t *mailbox);
 void stream_leave_link(stream_t *stream);
+/* For the counters of that direction: `bytes` have been lent, or accepted. */
+void stream_count_loan(half_t *half, uint64_t bytes);
 
 /* A kernel call may have sent a part of its bytes before it failed: nobody knows how many, so no ring for sending. */
 void stream_forbid_sending(stream_t *stream);

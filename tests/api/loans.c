@@ -353,6 +353,32 @@ static void many_loans_come_back_in_any_order(void **state)
     peer_join(&peer);
 }
 
+static void loans_are_counted(void **state)
+{
+    SOCKET s, t;
+    vmmc_loan_t loan;
+    vmmc_accepted_t accepted;
+    vmmc_counters_t of_s = { .size = sizeof of_s }, of_t = of_s;
+    (void)state;
+    tcp_used_pair(&s, &t);
+    vmmc_memory_t memory = allocate(s, LENGTH, VMMC_OTHERS_READ);
+    for (uint32_t i = 1; i <= 3; i++) {
+        lend(s, memory.id, 0, 100 * i, &loan);
+        if (i < 3)
+            accept_loan(t, &loan.token, &accepted);
+        CHECK_FAILS(WSAEACCES, try_accept(s, &loan.token, &accepted));
+    }
+    CHECK_IS(0, call(s, VMMC_IO_COUNT, &of_s));
+    CHECK_IS(0, call(t, VMMC_IO_COUNT, &of_t));
+    CHECK_IS(3, of_s.sent.loans);
+    CHECK_IS(600, of_s.sent.lent);
+    CHECK_IS(2, of_t.received.loans);
+    CHECK_IS(300, of_t.received.lent);
+    CHECK_IS(0, of_s.received.loans + of_t.sent.loans);
+    free_memory(s, &memory);
+    close_both(s, t);
+}
+
 /* ---- waiting ---- */
 
 typedef struct returner {
@@ -888,6 +914,7 @@ static const struct CMUnitTest tests[] = {
     CASE(what_is_lent_for_writing_is_a_receive_buffer),
     CASE(a_part_of_a_large_file_is_lent),
     CASE(many_loans_come_back_in_any_order),
+    CASE(loans_are_counted),
     CASE(reclaim_waits_as_recv_does),
     CASE(a_wait_ends_when_a_socket_is_closed),
     CASE(a_thread_ends_inside_reclaim),

@@ -2,12 +2,15 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "vmmc_private.h"
 
 #define LENGTH 200000u
+
+static word_t never;
 
 /* A connection from side 0 to side 1, as far as loans know of it. */
 typedef struct connection {
@@ -452,6 +455,58 @@ static void a_lender_that_lies_gives_nothing_but_its_own(void **state)
     close_connection(&connection);
 }
 
+typedef struct scribbler {
+    lending_shm_t *shared;
+    word_t stop;
+} scribbler_t;
+
+static void *scribble(void *argument)
+{
+    static const uint32_t wild[] = {0, 1, 2, 3, 5, 7, 1023, 1024, 65537, 1u << 31, UINT32_MAX};
+    scribbler_t *scribbler = argument;
+    word_t *words = (word_t *)scribbler->shared;
+    uint32_t random = 8;
+    while (!load_acquire(&scribbler->stop)) {
+        bool near = unit_random(&random, 2); /* the entries that are in use */
+        uint32_t at = unit_random(&random, near ? 4 * LOAN_WORDS : sizeof(lending_shm_t) / sizeof(word_t));
+        if (near)
+            at += unit_random(&random, 2) ? offsetof(lending_shm_t, lent) / 4 : offsetof(lending_shm_t, borrowed) / 4;
+        store_relaxed(&words[at], wild[unit_random(&random, sizeof wild / sizeof *wild)]);
+    }
+    return NULL;
+}
+
+/* Anything may happen to the loans, but nothing to the two processes: what was accepted can be read. */
+static void any_word_may_have_any_value(void **state)
+{
+    connection_t connection;
+    vmmc_lendable_t lendable = allocate(LENGTH, false);
+    (void)state;
+    open_connection(&connection);
+    fill(lendable.base, LENGTH, 9);
+    scribbler_t scribbler = {&connection.link[0]->arena->lending[0], 0};
+    pthread_t thread = unit_thread(scribble, &scribbler);
+    for (uint32_t i = 0; i < 20000; i++) {
+        loan_t loan;
+        void *context;
+        if (try_lend(&connection, 0, lendable.id, i % 1000, 100, &loan) == 0 && try_accept(&connection, 1, &loan) == 0) {
+            check(loan.borrowed.bytes, 100, i % 1000, 9);
+            give_back(&loan);
+        }
+        uint32_t any = 0;
+        try_reclaim(&connection, 0, &any, &context);
+        vmmc_returns_t seen = vmmc_returns(connection.link[0]);
+        if (i % 100 == 0)
+            vmmc_await_return(connection.link[0], seen, &never, os_now_us() + 10);
+    }
+    store_release(&scribbler.stop, 1);
+    unit_join(thread);
+    assert_int_equal(vmmc_lendable_free(lendable.id), 0);
+    vmmc_link_t *spoilt = connection.link[0];
+    close_connection(&connection);
+    spoilt->free_mailboxes = 0; /* other cases get another arena */
+}
+
 /* ---- freeing ---- */
 
 static void freed_memory_cannot_be_accepted_and_is_back(void **state)
@@ -587,8 +642,6 @@ static void the_loans_of_a_lender_that_left_make_room_when_they_are_back(void **
 
 /* ---- several threads ---- */
 
-static word_t never;
-
 typedef struct waiting {
     connection_t *connection;
     uint32_t loan; /* 0: any */
@@ -690,17 +743,25 @@ static void other_things_end_a_wait_too(void **state)
 typedef struct accepting {
     connection_t *connection;
     loan_t loan;
-    word_t *gate;
+    word_t *gate; /* opens at 1; whoever stands there has added 2 */
     int result;
 } accepting_t;
 
 static void *accept_now(void *argument)
 {
     accepting_t *accepting = argument;
-    while (!load_acquire(accepting->gate))
+    word_add(accepting->gate, 2);
+    while (load_acquire(accepting->gate) % 2 == 0)
         cpu_pause();
     accepting->result = try_accept(accepting->connection, 1, &accepting->loan);
     return NULL;
+}
+
+static void open_gate(word_t *gate, uint32_t threads)
+{
+    while (load_acquire(gate) != 2 * threads)
+        sched_yield();
+    word_add(gate, 1);
 }
 
 static void of_threads_that_accept_one_loan_one_gets_it(void **state)
@@ -715,7 +776,7 @@ static void of_threads_that_accept_one_loan_one_gets_it(void **state)
         lend(&connection, lendable.id, 0, 1, &loan);
         accepting_t accepting[2] = {{&connection, loan, &gate, 1}, {&connection, loan, &gate, 1}};
         pthread_t threads[2] = {unit_thread(accept_now, &accepting[0]), unit_thread(accept_now, &accepting[1])};
-        store_release(&gate, 1);
+        open_gate(&gate, 2);
         unit_join(threads[0]);
         unit_join(threads[1]);
         int winner = accepting[0].result == 0 ? 0 : 1;
@@ -745,7 +806,7 @@ static void accepting_what_is_freed_in_that_moment(void **state)
         lend(&connection, lendable.id, 0, 1, &loan);
         accepting_t accepting = {&connection, loan, &gate, 1};
         pthread_t thread = unit_thread(accept_now, &accepting);
-        store_release(&gate, 1);
+        open_gate(&gate, 1);
         for (int i = 0; i < round % 30 * 20; i++)
             cpu_pause();
         assert_int_equal(vmmc_lendable_free(lendable.id), 0);
@@ -777,6 +838,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_token_with_one_wrong_bit_is_refused),
         cmocka_unit_test(random_tokens_are_refused),
         cmocka_unit_test(a_lender_that_lies_gives_nothing_but_its_own),
+        cmocka_unit_test(any_word_may_have_any_value),
         cmocka_unit_test(freed_memory_cannot_be_accepted_and_is_back),
         cmocka_unit_test(an_unused_window_is_kept_until_its_memory_is_freed),
         cmocka_unit_test(few_unused_windows_are_kept),
