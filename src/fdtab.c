@@ -18,6 +18,8 @@ static struct {
     sock_t *retired;  /* closed entries; reused once no thread is inside */
 } fdtab;
 
+const inspection_table_t fdtab_inspection = {{fdtab.pages}, {&fdtab.used}, PAGES, PAGE_SLOTS};
+
 static _Atomic(sock_t *) *slot_of(uintptr_t handle, bool create)
 {
     uintptr_t index = handle >> 2;

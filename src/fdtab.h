@@ -6,6 +6,7 @@
 #ifndef VMMC_FDTAB_H
 #define VMMC_FDTAB_H
 
+#include "inspection.h"
 #include "sock.h"
 
 /* The entry of `handle`; NULL: the socket was not made here. */
@@ -17,5 +18,8 @@ sock_t *fdtab_create(uintptr_t handle, sock_t **stale);
 sock_t *fdtab_remove(uintptr_t handle);
 /* Call `visit` for every open entry; entries may come and go meanwhile. */
 void fdtab_each(void (*visit)(sock_t *sock, void *context), void *context);
+
+/* Where the table is, for whoever reads this process's memory. */
+extern const inspection_table_t fdtab_inspection;
 
 #endif

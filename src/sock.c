@@ -21,6 +21,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     lock_take(&sock->lock);
     sock->handle = handle;
     memset(&sock->meeting, 0, sizeof sock->meeting);
+    memset(&sock->story, 0, sizeof sock->story);
     store_relaxed(&sock->nonblocking, 0);
     store_relaxed(&sock->kernel_nonblocking, 0);
     store_relaxed(&sock->connecting, 0);
@@ -55,6 +56,7 @@ static void size_rings(sock_t *sock)
 static void attach(sock_t *sock)
 {
     meeting_t *meeting = &sock->meeting;
+    sock->story.peer_process = vmmc_link_peer(meeting->link)->pid;
     store_release(&sock->kernel_nonblocking, 1); /* first: a call that is failed by the change has to see why */
     kernel_set_nonblocking(sock->handle, true);
     size_rings(sock);
@@ -63,11 +65,12 @@ static void attach(sock_t *sock)
     store_release(&sock->mode, SOCK_USER);
     watcher_look();
     log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
-             meeting->peer.port, (unsigned long)vmmc_link_peer(meeting->link)->pid);
+             meeting->peer.port, (unsigned long)sock->story.peer_process);
 }
 
 static void stay_on_kernel(sock_t *sock, const char *why)
 {
+    sock->story.why = why;
     store_release(&sock->mode, SOCK_KERNEL);
     log_info("socket %lu: stays on the kernel: %s", (unsigned long)sock->handle, why);
 }
@@ -95,6 +98,7 @@ void sock_end(sock_t *sock)
 
 void sock_inherit(sock_t *sock, const sock_t *listener)
 {
+    sock->story.why = listener->story.why;
     store_relaxed(&sock->nonblocking, load_relaxed(&listener->nonblocking));
     store_relaxed(&sock->kernel_nonblocking, load_relaxed(&listener->nonblocking));
     stream_set_in_line(&sock->stream, listener->stream.rx.urgent.in_line);
@@ -138,12 +142,35 @@ static const char *obstacle(const sock_t *sock, const endpoint_t *self, const en
         return "its ends are not on this host, or are one and the same";
     if (!config_allows_ports(settings(), self->port, peer->port))
         return "its port is excluded by a setting";
+    if (vmmc_is_distrustful())
+        return "another process broke the protocol, so this one takes no new streams";
     return transport_start();
+}
+
+/* Which connection a story is about. */
+static void note_connection(sock_t *sock, const endpoint_t *self, const endpoint_t *peer)
+{
+    sock->meeting.self = *self;
+    sock->meeting.peer = *peer;
+    sock->story.connected_us = os_now_us();
+}
+
+/* One that was the kernel's before it was connected. */
+static void note_kernel_connection(sock_t *sock)
+{
+    endpoint_t self, peer;
+    if (!sock->story.why || sock->story.connected_us || !kernel_names(sock->handle, &self, &peer))
+        return;
+    lock_take(&sock->lock);
+    note_connection(sock, &self, &peer);
+    lock_release(&sock->lock);
 }
 
 void sock_connected(sock_t *sock)
 {
     endpoint_t self, peer;
+    if (sock_mode(sock) == SOCK_KERNEL)
+        note_kernel_connection(sock);
     if (sock_mode(sock) != SOCK_FRESH || !kernel_names(sock->handle, &self, &peer))
         return;
     if (load_relaxed(&sock->connecting) == SOCK_ACCEPTING)
@@ -151,6 +178,7 @@ void sock_connected(sock_t *sock)
     const char *why = obstacle(sock, &self, &peer);
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_FRESH) {
+        note_connection(sock, &self, &peer);
         if (!why) {
             meeting_begin(&sock->meeting, sock->handle, &self, &peer, kernel_still_connected);
             why = sock->meeting.state == MEETING_FAILED ? "the rendezvous failed" : NULL;
@@ -205,6 +233,7 @@ int sock_set_nonblocking(sock_t *sock, bool on)
 
 static void give_stream_back(sock_t *sock, const char *why)
 {
+    sock->story.why = why;
     int result = stream_demote(&sock->stream);
     log_info("socket %lu: back to the kernel because of %s%s", (unsigned long)sock->handle, why,
              result == STREAM_AGAIN   ? "; unread bytes stay in this process"

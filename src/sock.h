@@ -23,6 +23,13 @@ typedef enum sock_connecting { SOCK_IDLE, SOCK_CONNECTING, SOCK_ACCEPTING /* by 
 
 struct async;
 
+/* Why a socket is what it is, for whoever reads this process's memory (inspection.h); nothing here asks. */
+typedef struct sock_story {
+    const char *why;       /* it stays with the kernel, or has gone back there; NULL: no reason of this end's */
+    uint64_t connected_us; /* when that was noticed, on os_now_us() */
+    uint32_t peer_process; /* of a stream: the other end's */
+} sock_story_t;
+
 typedef struct sock {
     stream_t stream; /* first: its locks survive reuse, see stream_init() */
     uintptr_t handle;
@@ -39,6 +46,7 @@ typedef struct sock {
     kpoll_t kpoll;
     word_t async_events;   /* what WSAAsyncSelect has selected; 0: nothing */
     struct async *async;   /* async.h */
+    sock_story_t story;
     word_t promoted; /* set with a new stream, taken back by stray.c, to which the next three belong */
     uint32_t watch_phase, watch_later_us;
     uint64_t watch_due;

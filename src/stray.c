@@ -59,6 +59,7 @@ static void look(sock_t *sock)
             next(sock, PHASE_SUSPECT, GRACE_US);
             break;
         }
+        sock->story.why = "bytes or an end came by the kernel connection that nobody announced";
         stream_leave_to_strays(&sock->stream);
         next(sock, PHASE_LEAVING, LATER_US);
         break;

@@ -124,15 +124,19 @@ void stream_forbid_sending(stream_t *stream)
 void stream__wake_reader(stream_t *stream)
 {
     uint32_t number = load_relaxed(&stream->tx.flow->reader);
-    if (number)
-        vmmc_notify(stream->link, number);
+    if (!number)
+        return;
+    stream->tx.counters.wakes++;
+    vmmc_notify(stream->link, number);
 }
 
 void stream__wake_writer(stream_t *stream)
 {
     uint32_t number = load_relaxed(&stream->rx.flow->writer);
-    if (number)
-        vmmc_notify(stream->link, number);
+    if (!number)
+        return;
+    stream->rx.counters.wakes++;
+    vmmc_notify(stream->link, number);
 }
 
 word_t *stream__waiter_word(stream_t *stream, half_t *half)

@@ -77,7 +77,7 @@ typedef struct view {
 
 /* What has gone through one direction, as the public header describes it. */
 typedef struct counters {
-    uint64_t bytes, in_place, by_kernel, calls, waits, sleeps, loans, lent;
+    uint64_t bytes, in_place, by_kernel, calls, waits, sleeps, wakes, loans, lent;
 } counters_t;
 
 /* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32. */

@@ -12,8 +12,11 @@
 static struct {
     vmmc_lock_t lock; /* held over slow calls, but only while the process starts */
     word_t started;
+    word_t futex; /* this process's threads sleep in it */
     _Atomic(const char *) reason; /* NULL: streams are possible */
 } transport;
+
+const inspection_process_t transport_inspection = {{&transport.started}, {&transport.futex}, {&transport.reason}};
 
 static bool futex_is_wanted(const config_t *config)
 {
@@ -28,6 +31,7 @@ static const char *start(const config_t *config)
     if (!config->enabled)
         return "the transport is disabled by a setting";
     bool futex = futex_is_wanted(config);
+    store_relaxed(&transport.futex, futex);
     module_pin(); /* a thread may still sleep in this code when the program frees the library */
     wait_set_spin(config->spin_us);
     if (vmmc_start(futex) != 0)

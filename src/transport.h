@@ -3,7 +3,12 @@
 #ifndef VMMC_TRANSPORT_H
 #define VMMC_TRANSPORT_H
 
+#include "inspection.h"
+
 /* Start it, once.  NULL: it runs; otherwise why it does not. */
 const char *transport_start(void);
+
+/* The same, for whoever reads this process's memory. */
+extern const inspection_process_t transport_inspection;
 
 #endif
