@@ -145,12 +145,12 @@ int64_t stream__available(stream_t *stream, sight_t *sight)
             return stream__break(stream, "more bytes are announced than the ring holds");
         if (sight->switches - rx->switches > 2)
             return stream__break(stream, "more switches are published than can be unacknowledged");
-        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0) {
+        if (rx->carrier == CARRIER_KERNEL && (int32_t)count < 0 && !ends) {
             rx->seen = sight->tail;
             return 0; /* taken from the kernel before the sender could announce them */
         }
         if (count > INT32_MAX)
-            return stream__break(stream, "the sender's tail runs backwards");
+            return stream__break(stream, "a carrier ends before what was taken from it");
         if (count < rx->held.count)
             return stream__break(stream, "bytes that the program has borrowed are no longer announced");
         rx->seen = sight->tail;

@@ -349,6 +349,22 @@ static void a_reset_stream_is_not_waited_for(void **state)
     unit_pair_close(&pair);
 }
 
+/* Nothing to take and yet always news: that would be a receive without an end. */
+static void a_switch_behind_the_receiver_is_refused(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    (void)state;
+    flow_shm_t *flow = consenting(&pair);
+    stream_t *victim = &pair.end[1];
+    store_release(&flow->record[1].end, (uint32_t)-100);
+    store_release(&flow->record[1].carrier, victim->rx.offered.handle);
+    store_release(&flow->tail, (uint32_t)-20);
+    store_release(&flow->switches, 1);
+    unit_check(unit_receive(victim, &byte, 1, true) == STREAM_RESET);
+    unit_pair_close(&pair);
+}
+
 /* A borrowed view is of the ring; with strays to be kept the next bytes would come from elsewhere. */
 static void a_view_is_not_pulled_away(void **state)
 {
@@ -390,6 +406,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(announced_bytes_that_have_not_come_are_not_counted),
         cmocka_unit_test(bytes_that_never_come_keep_no_memory),
         cmocka_unit_test(a_reset_stream_is_not_waited_for),
+        cmocka_unit_test(a_switch_behind_the_receiver_is_refused),
         cmocka_unit_test(a_view_is_not_pulled_away),
     };
     return unit_main(argc, argv, tests);
