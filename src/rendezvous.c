@@ -47,15 +47,15 @@ static uint32_t hash_end(const endpoint_t *end)
 }
 
 /* The same for both ends. */
-static uint32_t home_of(const meeting_t *meeting)
+static uint32_t home_of(const endpoint_t *self, const endpoint_t *peer)
 {
-    uint32_t hash = hash_end(&meeting->self) + hash_end(&meeting->peer);
+    uint32_t hash = hash_end(self) + hash_end(peer);
     return (hash ^ (hash >> 15)) % RENDEZVOUS_RECORDS;
 }
 
 static rendezvous_shm_t *probe(const meeting_t *meeting, unsigned step, uint32_t *index)
 {
-    *index = (home_of(meeting) + step) % RENDEZVOUS_RECORDS;
+    *index = (meeting->home + step) % RENDEZVOUS_RECORDS;
     return &table->records[*index];
 }
 
@@ -194,6 +194,7 @@ void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self,
     meeting->socket = socket;
     meeting->self = *self;
     meeting->peer = *peer;
+    meeting->home = home_of(self, peer);
     meeting->still_connected = still_connected;
     meeting->state = MEETING_FAILED;
     for (unsigned attempt = 0; table && !vmmc_is_distrustful() && attempt < 8; attempt++) {
