@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$root"
-presets=(native-asan native-tsan native x86_64 i686)
+presets=(native-asan native-tsan native native-fuzz x86_64 i686)
 tools/setup.sh
 tools/build.sh "${presets[@]}"
 keep_wineserver
