@@ -49,7 +49,7 @@ run_end() {
     local end=$1 program pinned=()
     [ -z "${pin_ends:-}" ] || pinned=("$bench_build/native/conduct" pin "$2")
     shift
-    program=$(folder_of "$end")/netbench
+    program=$(folder_of "$end")/${pair_program:-netbench}
     echo "$BASHPID" >>"$scratch/running"
     unset WINEDLLOVERRIDES
     case $end in
