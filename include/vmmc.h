@@ -83,8 +83,13 @@ const vmmc_identity_t *vmmc_link_peer(const vmmc_link_t *link);
 
 /* ---- export, import, update, notify ---- */
 
+#define VMMC_SMALL_EXPORT 65536u /* bytes */
+#define VMMC_BUDGET_DEFAULT (sizeof(void *) == 8 ? 1u << 30 : 256u << 20)
+/* What the exports of this process may hold in all, in megabytes, apart from the first of each arena. */
+void vmmc_set_budget(uint32_t megabytes);
 /* Export `size` bytes (a power of two, 4 KB at least) for the other side to write into; the content is undefined.
- * Errors: VMMC_ENOMEM, VMMC_EINVAL. */
+ * Errors: VMMC_ENOMEM (no memory, or the budget is spent: half of it by exports above VMMC_SMALL_EXPORT, or all),
+ * VMMC_EINVAL. */
 int vmmc_export(vmmc_link_t *link, uint32_t size, vmmc_region_t *region);
 /* Take an export back.  The other side may still write into the memory, but nobody looks. */
 void vmmc_unexport(vmmc_link_t *link, uint32_t handle);

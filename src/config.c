@@ -1,6 +1,8 @@
 /* config: see config.h. */
 #include "config.h"
 
+#include "vmmc.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +103,8 @@ static bool set_value(config_t *config, const char *name, const char *text)
         return parse_ring(text, &config->ring_bytes);
     if (strcmp(name, "ring_max") == 0)
         return parse_ring(text, &config->ring_max_bytes);
+    if (strcmp(name, "rings") == 0)
+        return parse_number(text, 4, 65536, &config->rings_mb);
     if (strcmp(name, "spin") == 0)
         return parse_number(text, 0, 100000, &config->spin_us);
     if (strcmp(name, "wait") == 0 && parse_word(text, waits, &choice)) {
@@ -123,7 +127,8 @@ static bool set_value(config_t *config, const char *name, const char *text)
 }
 
 static const char *const setting_names[] = {"enabled", "include_ports", "exclude_ports", "ring_size", "ring_max",
-                                            "spin",    "wait",          "log_level",     "log_file",  "blocking_hooks", NULL};
+                                            "rings",   "spin",          "wait",          "log_level", "log_file",
+                                            "blocking_hooks", NULL};
 
 static bool is_setting(const char *name)
 {
@@ -202,7 +207,8 @@ void config_load(config_t *config, const char *ini_path)
     complaints_t complaints = {0};
     *config = (config_t){.enabled = true,
                          .ring_bytes = 64 << 10,
-                         .ring_max_bytes = 1 << 20,
+                         .ring_max_bytes = 4 << 20,
+                         .rings_mb = VMMC_BUDGET_DEFAULT >> 20,
                          .spin_us = 100,
                          .wait = WAIT_AUTO,
                          .log_level = LOG_OFF};

@@ -34,6 +34,7 @@ static const char *start(const config_t *config)
     store_relaxed(&transport.futex, futex);
     module_pin(); /* a thread may still sleep in this code when the program frees the library */
     wait_set_spin(config->spin_us);
+    vmmc_set_budget(config->rings_mb);
     if (vmmc_start(futex) != 0)
         return "no shared memory for this process's waiters";
     if (rendezvous_start() != 0)

@@ -9,6 +9,11 @@
 #define HANDLE_INDEX(handle) (((handle) & 0xffffu) - 1)
 #define HANDLE_GENERATION(handle) ((handle) >> 16)
 
+/* What all heaps of this process hold in chunks, and may hold: in units of chunks. */
+static struct {
+    word_t used, most;
+} budget = {.most = VMMC_BUDGET_DEFAULT / ARENA_CHUNK_BYTES};
+
 void vmmc__heap_init(vmmc_link_t *link)
 {
     link->heap.chunk_count = 1;
@@ -39,6 +44,7 @@ void vmmc__heap_close(vmmc_link_t *link)
         os_section_close(&link->heap.chunks[chunk]);
         os_section_close(&link->imports.chunks[chunk]);
     }
+    word_add(&budget.used, 1 - link->heap.chunk_count);
 }
 
 /* ---- the heap of this side ---- */
@@ -53,17 +59,63 @@ static uint32_t chunk_bytes(uint32_t chunk)
     return chunk == 0 ? ARENA_HEAP_BYTES : ARENA_CHUNK_BYTES;
 }
 
-/* Called with the heap locked.  What is left of the last chunk goes to the free lists by way of smaller requests only
- * if it is asked for before the chunk is full; the rest of a chunk is lost, at most the size of one request. */
-static bool add_chunk(vmmc_link_t *link)
+void vmmc_set_budget(uint32_t megabytes)
+{
+    store_relaxed(&budget.most, megabytes / (ARENA_CHUNK_BYTES >> 20));
+}
+
+/* Large exports leave half of the budget to small ones: a connection is better off with a small ring than with none. */
+static bool spend_budget(uint32_t size)
+{
+    uint32_t most = load_relaxed(&budget.most);
+    if (word_add(&budget.used, 1) <= (size > VMMC_SMALL_EXPORT ? most / 2 : most))
+        return true;
+    word_add(&budget.used, (uint32_t)-1);
+    return false;
+}
+
+static void give_piece(heap_t *heap, heap_piece_t *piece, uint32_t size)
+{
+    piece->next = heap->free[size_class(size)];
+    heap->free[size_class(size)] = piece;
+}
+
+static heap_piece_t *carve(heap_t *heap, uint32_t size)
+{
+    heap_piece_t *piece = malloc(sizeof *piece);
+    if (!piece)
+        return NULL;
+    *piece = (heap_piece_t){.chunk = heap->chunk_count - 1, .offset = heap->used};
+    heap->used += size;
+    return piece;
+}
+
+/* The rest of the last chunk, in the pieces that are its binary digits. */
+static void carve_rest(heap_t *heap)
+{
+    uint32_t rest;
+    while ((rest = chunk_bytes(heap->chunk_count - 1) - heap->used) >= 1u << HEAP_MIN_SHIFT) {
+        uint32_t size = rest & (~rest + 1);
+        heap_piece_t *piece = carve(heap, size);
+        if (!piece)
+            return;
+        give_piece(heap, piece, size);
+    }
+}
+
+/* Called with the heap locked. */
+static bool add_chunk(vmmc_link_t *link, uint32_t size)
 {
     char name[80];
     heap_t *heap = &link->heap;
-    if (heap->chunk_count == ARENA_CHUNKS)
+    if (heap->chunk_count == ARENA_CHUNKS || !spend_budget(size))
         return false;
     vmmc__section_name(link, link->side, heap->chunk_count, name);
-    if (os_section_create(&heap->chunks[heap->chunk_count], name, ARENA_CHUNK_BYTES) != 0)
+    if (os_section_create(&heap->chunks[heap->chunk_count], name, ARENA_CHUNK_BYTES) != 0) {
+        word_add(&budget.used, (uint32_t)-1);
         return false;
+    }
+    carve_rest(heap);
     heap->chunk_count++;
     heap->used = 0;
     return true;
@@ -77,20 +129,9 @@ static heap_piece_t *take_piece(vmmc_link_t *link, uint32_t size)
         heap->free[size_class(size)] = piece->next;
         return piece;
     }
-    if (heap->used + size > chunk_bytes(heap->chunk_count - 1) && !add_chunk(link))
+    if (heap->used + size > chunk_bytes(heap->chunk_count - 1) && !add_chunk(link, size))
         return NULL;
-    piece = malloc(sizeof *piece);
-    if (!piece)
-        return NULL;
-    *piece = (heap_piece_t){.chunk = heap->chunk_count - 1, .offset = heap->used};
-    heap->used += size;
-    return piece;
-}
-
-static void give_piece(heap_t *heap, heap_piece_t *piece, uint32_t size)
-{
-    piece->next = heap->free[size_class(size)];
-    heap->free[size_class(size)] = piece;
+    return carve(heap, size);
 }
 
 /* ---- export ---- */

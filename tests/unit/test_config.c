@@ -63,7 +63,8 @@ static void defaults_hold_without_any_source(void **state)
     config_load(&config, NULL);
     assert_true(config.enabled);
     assert_int_equal(config.ring_bytes, 64 << 10);
-    assert_int_equal(config.ring_max_bytes, 1 << 20);
+    assert_int_equal(config.ring_max_bytes, 4 << 20);
+    assert_int_equal(config.rings_mb, sizeof(void *) == 8 ? 1024 : 256);
     assert_int_equal(config.spin_us, 100);
     assert_int_equal(config.wait, WAIT_AUTO);
     assert_int_equal(config.blocking_hooks, HOOKS_AUTO);

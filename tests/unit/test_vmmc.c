@@ -163,6 +163,32 @@ static void exports_that_live_together_do_not_overlap(void **state)
     close_sides(&sides);
 }
 
+/* Links of this process live as long as it does, so what other cases took is taken from the budget. */
+static void the_budget_keeps_half_for_small_exports(void **state)
+{
+    sides_t sides = open_sides();
+    vmmc_region_t region, large[100], small[4000];
+    uint32_t larges = 0, smalls = 0;
+    (void)state;
+    vmmc_set_budget(200);
+    while (larges < 100 && vmmc_export(sides.link[0], 4 << 20, &large[larges]) == 0)
+        larges++;
+    assert_in_range(larges, 1, 25);
+    while (smalls < 4000 && vmmc_export(sides.link[0], VMMC_SMALL_EXPORT, &small[smalls]) == 0)
+        smalls++;
+    assert_in_range(smalls, 25 * 64, 50 * 64);
+    vmmc_set_budget(0);
+    assert_int_equal(vmmc_export(sides.link[0], 4 << 20, &region), VMMC_ENOMEM);
+    vmmc_unexport(sides.link[0], large[0].handle); /* what a heap has it keeps, and gives out again */
+    assert_int_equal(vmmc_export(sides.link[0], 4 << 20, &large[0]), 0);
+    vmmc_set_budget(VMMC_BUDGET_DEFAULT >> 20);
+    while (larges)
+        vmmc_unexport(sides.link[0], large[--larges].handle);
+    while (smalls)
+        vmmc_unexport(sides.link[0], small[--smalls].handle);
+    close_sides(&sides);
+}
+
 static void memory_that_was_taken_back_is_used_again(void **state)
 {
     sides_t sides = open_sides();
@@ -434,6 +460,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_stored_into_an_import_is_in_the_export),
         cmocka_unit_test(wrong_sizes_are_refused),
         cmocka_unit_test(exports_that_live_together_do_not_overlap),
+        cmocka_unit_test(the_budget_keeps_half_for_small_exports),
         cmocka_unit_test(memory_that_was_taken_back_is_used_again),
         cmocka_unit_test(the_directory_fills_up_and_recovers),
         cmocka_unit_test(wrong_handles_are_refused),
