@@ -84,7 +84,8 @@ bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket)
 {
     lock_take(&half->lock);
     bool free = half->carrier == CARRIER_FINAL || (half == &stream->tx ? !is_announced(half) : !half->consented);
-    if (stream->socket != socket || load_relaxed(&stream->closing))
+    /* Frozen: returned bytes have to go before those of a caller that was sent here earlier. */
+    if (half->frozen || stream->socket != socket || load_relaxed(&stream->closing))
         free = false;
     if (free) {
         half->kernel_calls++;

@@ -157,7 +157,7 @@ void stream_count_loan(half_t *half, uint64_t bytes);
 /* A kernel call may have sent a part of its bytes before it failed: nobody knows how many, so no ring for sending. */
 void stream_forbid_sending(stream_t *stream);
 /* Around every kernel call that may take or give bytes of this stream without the stream's knowledge; enter fails
- * (false) if the direction has become user-level, in which case the caller asks the stream again. */
+ * (false) if the direction has become user-level or holds still, in which case the caller asks the stream again. */
 bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket);
 void stream_leave_kernel(stream_t *stream, half_t *half, int moved);
 

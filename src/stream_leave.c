@@ -204,6 +204,37 @@ static int keep_leftover(half_t *rx, uint8_t *bytes, uint32_t count, uint32_t up
     return STREAM_AGAIN;
 }
 
+/* The sender has ended half-way: what it had put back by then is a part of what is kept.  The kernel connection was
+ * empty before, and ends behind that part. */
+static void discard_restored(stream_t *stream, uint32_t count)
+{
+    uint8_t bytes[4096];
+    uint64_t until = os_now_us() + STREAM_PATIENCE_US;
+    while (count) {
+        int moved = stream->kernel->receive(stream->socket, bytes, count < sizeof bytes ? count : sizeof bytes);
+        if (moved == STREAM_AGAIN && os_now_us() < until && !load_relaxed(&stream->closing)) {
+            stream__wait_kernel(stream, &stream->rx, 10);
+            continue;
+        }
+        if (moved <= 0)
+            return;
+        count -= (uint32_t)moved;
+    }
+}
+
+/* What became of the returned bytes; 0: the kernel carries them. */
+static int await_restored(stream_t *stream, const vmmc_region_t *region, uint32_t count, uint32_t up_to_urgent)
+{
+    half_t *rx = &stream->rx;
+    bool answered = await_sender(stream, FLOW_RESTORED | FLOW_CLOSED);
+    if (load_acquire(&rx->flow->state) & FLOW_RESTORED)
+        return 0;
+    if (!answered && !vmmc_link_is_dead(stream->link))
+        return stream__give_up(stream, "the sender did not take returned bytes in time");
+    discard_restored(stream, count);
+    return keep_leftover(rx, region->base, count, up_to_urgent);
+}
+
 static int return_unread(stream_t *stream)
 {
     half_t *rx = &stream->rx;
@@ -223,14 +254,11 @@ static int return_unread(stream_t *stream)
     store_relaxed(&rx->flow->returned_bytes, count);
     store_relaxed(&rx->flow->returned_urgent, up_to_urgent);
     stream__tell_sender(stream, FLOW_READER_RETURNED);
-    bool restored = await_sender(stream, FLOW_RESTORED | FLOW_CLOSED);
-    uint32_t state = load_acquire(&rx->flow->state);
+    int result = await_restored(stream, &region, count, up_to_urgent);
     if (region.handle)
         vmmc_unexport_later(stream->link, region.handle, stream->mailbox);
-    if (!(state & FLOW_RESTORED) && (restored || vmmc_link_is_dead(stream->link)))
-        return keep_leftover(rx, region.base, count, up_to_urgent);
-    if (!restored)
-        return stream__give_up(stream, "the sender did not take returned bytes in time");
+    if (result)
+        return result;
     return all ? 0 : STREAM_AGAIN; /* too much for one export, or borrowed: this process keeps it */
 }
 

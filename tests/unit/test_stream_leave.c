@@ -265,6 +265,76 @@ static void closing_while_frozen_ends_in_a_reset_within_bounds(void **state)
     unit_pair_close(&pair);
 }
 
+/* It was told to use the kernel's call before the other side asked, and comes to it only now. */
+static void a_plain_kernel_send_waits_for_the_thaw_too(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    unit_send(&pair.end[0], 3, 0, 2000, true);
+    stream_t *sender = &pair.end[0];
+    leaving_t leaving = {&pair.end[1], 9, 0};
+    pthread_t thread = unit_thread(leave, &leaving);
+    serve_until(sender, true);
+    bool early = stream_enter_kernel(sender, &sender->tx, sender->socket);
+    if (early)
+        stream_leave_kernel(sender, &sender->tx, 0);
+    serve_until(sender, false);
+    unit_join(thread);
+    assert_false(early);
+    assert_true(stream_enter_kernel(sender, &sender->tx, sender->socket));
+    stream_leave_kernel(sender, &sender->tx, 0);
+    unit_pair_close(&pair);
+}
+
+static word_t room_in_kernel;
+
+static int send_into_room(uintptr_t socket, const void *bytes, uint32_t count)
+{
+    uint32_t room = load_relaxed(&room_in_kernel), part = count < room ? count : room;
+    if (part == 0)
+        return STREAM_AGAIN;
+    store_relaxed(&room_in_kernel, room - part);
+    return unit_kernel.send(socket, bytes, part);
+}
+
+static void await_return(const stream_t *sender)
+{
+    uint64_t until = os_now_us() + 2000000;
+    while (!(load_acquire(&sender->tx.flow->consumer) & FLOW_READER_RETURNED)) {
+        unit_check(os_now_us() < until);
+        usleep(200);
+    }
+}
+
+static void a_close_half_way_through_restoring_delivers_nothing_twice(void **state)
+{
+    unit_pair_t pair;
+    kernel_calls_t narrow = unit_kernel;
+    uint8_t byte;
+    (void)state;
+    narrow.send = send_into_room;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    unit_send(&pair.end[0], 3, 0, 2000, true);
+    pair.end[0].kernel = &narrow;
+    store_relaxed(&room_in_kernel, 500);
+    leaving_t leaving = {&pair.end[1], 9, 0};
+    pthread_t thread = unit_thread(leave, &leaving);
+    serve_until(&pair.end[0], true);
+    await_return(&pair.end[0]);
+    assert_true(stream_serve_peer(&pair.end[0]));
+    stream_close(&pair.end[0], false);
+    unit_kernel.shut((uintptr_t)pair.fd[0]);
+    unit_join(thread);
+    assert_int_equal(leaving.result, STREAM_AGAIN);
+    unit_expect(&pair.end[1], 3, 0, 2000);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, true), STREAM_BY_KERNEL);
+    assert_int_equal(unit_kernel.receive((uintptr_t)pair.fd[1], &byte, 1), 0);
+    unit_pair_close(&pair);
+}
+
 static void two_threads_that_leave_both_return_when_it_is_done(void **state)
 {
     (void)state;
@@ -407,6 +477,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(both_ends_leave_in_traffic),
         cmocka_unit_test(all_that_a_sender_could_leave_behind_survives),
         cmocka_unit_test(shutting_while_frozen_sends_the_end_behind_the_returned_bytes),
+        cmocka_unit_test(a_plain_kernel_send_waits_for_the_thaw_too),
+        cmocka_unit_test(a_close_half_way_through_restoring_delivers_nothing_twice),
         cmocka_unit_test(two_threads_that_leave_both_return_when_it_is_done),
         cmocka_unit_test(bytes_that_never_come_do_not_hold_up_leaving),
         cmocka_unit_test(an_end_sent_by_the_kernel_does_not_keep_the_receiver_from_leaving),
