@@ -1,8 +1,8 @@
 /* vmmc_borrow: see vmmc_lend.h.  The borrower's side: tokens are checked, windows of the lent memory mapped.
  *
- * A token comes back from the program, so anything may stand in it; it has to be equal to what the lender has published in the
- * arena, which may be wrong as well, and is checked in turn.  Mapping costs a hundred times as much as the rest, so a few
- * windows are kept when nobody uses them, and a window is rather too large than too small. */
+ * A token comes back from the program, so anything may stand in it; it has to be equal to what the lender has published
+ * in the arena, which may be wrong as well, and is checked in turn.  Mapping costs a hundred times as much as the rest,
+ * so a few windows are kept when nobody uses them, and a window is rather too large than too small. */
 #include "vmmc_private.h"
 
 #include <stdlib.h>
@@ -106,9 +106,8 @@ static os_window_t window_for(const loan_token_t *token, bool narrow)
     }
     if (to > token->memory_length)
         to = token->memory_length;
-    return (os_window_t){.offset = from,
-                         .length = (size_t)(to - from),
-                         .writable = (token->flags & LOAN_WRITABLE) != 0};
+    return (os_window_t){
+        .offset = from, .length = (size_t)(to - from), .writable = (token->flags & LOAN_WRITABLE) != 0};
 }
 
 static int open_view(const loan_token_t *token, os_window_t *view)

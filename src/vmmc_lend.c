@@ -1,8 +1,9 @@
 /* vmmc_lend: see vmmc_lend.h.  The lender's side: memory, loans, and waiting for them; the borrower's is vmmc_borrow.c.
  *
- * What stands in the arena tells the borrower; the books are private.  A loan is back when the borrower has published its
- * generation in `returned`.  One that was not accepted is back as soon as it cannot be any more: its memory has been
- * freed, or the borrower has left the connection.
+ * What stands in the arena tells the borrower; the books are private.  A loan is back when the borrower has published
+ * its generation in `returned`.  One that was not accepted is back as soon as it cannot be any more: its memory has
+ * been freed, or the borrower has left the connection.
+ *
  * Lock order: a link's lending, then the memories. */
 #include "vmmc_private.h"
 

@@ -2,6 +2,8 @@
  * for VMMC_BLOCKING_HOOKS=1, where our waits run it as those of Windows do. */
 #include "wire.h"
 
+#include <vmmc_sockets.h>
+
 enum { ENOUGH = 3, LIMIT = 64 * 1024 * 1024, RECEIVE_TIMEOUT = 0x1006 };
 
 /* What the hook of the thread under test does, and what it has seen. */
@@ -241,6 +243,26 @@ static void run_cancels_transmit(void **state)
     close_both(s, t);
 }
 
+static void run_cancels_reclaim(void **state)
+{
+    SOCKET s, t;
+    vmmc_memory_t memory = {.size = sizeof memory, .length = 1};
+    vmmc_loan_t loan = {.size = sizeof loan, .length = 1};
+    (void)state;
+    tcp_used_pair(&s, &t);
+    CHECK_IS(0, ioctlsocket(s, VMMC_IO_ALLOCATE, (u_long *)&memory));
+    loan.memory = memory.id;
+    CHECK_IS(0, ioctlsocket(s, VMMC_IO_LEND, (u_long *)&loan));
+    for (int i = 1; i <= 4; i++) {
+        hook_prepare(i);
+        CHECK_FAILS(WSAEINTR, ioctlsocket(s, VMMC_IO_RECLAIM, (u_long *)&loan));
+        CHECK_IS(i, hook.runs);
+    }
+    CHECK_IS(0, ioctlsocket(s, VMMC_IO_FREE, (u_long *)&memory));
+    CHECK_IS(0, ioctlsocket(s, VMMC_IO_RECLAIM, (u_long *)&loan));
+    expect_stream_works(s, t);
+}
+
 static void run_refuses_other_calls(void **state)
 {
     SOCKET s, t;
@@ -313,6 +335,7 @@ static const struct CMUnitTest tests[] = {
     CASE(run_cancels_select),
     CASE(run_cancels_accept),
     CASE(run_cancels_transmit),
+    CASE(run_cancels_reclaim),
     CASE(run_refuses_other_calls),
     CASE(run_until_the_timeout),
     CASE(run_for_its_thread),

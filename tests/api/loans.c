@@ -240,7 +240,8 @@ static void what_is_lent_for_writing_is_a_receive_buffer(void **state)
     vmmc_memory_t memory = allocate(s, LENGTH, VMMC_OTHERS_WRITE);
     char *base = memory.base;
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        uint32_t offset = 1 + random_below(&random, LENGTH - 2), length = 1 + random_below(&random, LENGTH - 1 - offset);
+        uint32_t offset = 1 + random_below(&random, LENGTH - 2),
+                 length = 1 + random_below(&random, LENGTH - 1 - offset);
         flow_t in = flow_start(i);
         vmmc_loan_t loan;
         base[offset - 1] = base[offset + length] = (char)i;
@@ -358,7 +359,7 @@ static void loans_are_counted(void **state)
     SOCKET s, t;
     vmmc_loan_t loan;
     vmmc_accepted_t accepted;
-    vmmc_counters_t of_s = { .size = sizeof of_s }, of_t = of_s;
+    vmmc_counters_t of_s = {.size = sizeof of_s}, of_t = of_s;
     (void)state;
     tcp_used_pair(&s, &t);
     vmmc_memory_t memory = allocate(s, LENGTH, VMMC_OTHERS_READ);
@@ -506,12 +507,12 @@ static void wrong_requests_are_refused(void **state)
 {
     static const struct {
         uint64_t offset, length;
-    } wrong[] = { { 0, 0 }, { 0, LENGTH + 1 }, { LENGTH, 1 }, { 1, LENGTH }, { UINT64_MAX, 2 }, { 2, UINT64_MAX } };
+    } wrong[] = {{0, 0}, {0, LENGTH + 1}, {LENGTH, 1}, {1, LENGTH}, {UINT64_MAX, 2}, {2, UINT64_MAX}};
     SOCKET s, t;
     vmmc_loan_t loan;
     (void)state;
     tcp_used_pair(&s, &t);
-    vmmc_memory_t memory = allocate(s, LENGTH, VMMC_OTHERS_READ), request = { .size = sizeof request };
+    vmmc_memory_t memory = allocate(s, LENGTH, VMMC_OTHERS_READ), request = {.size = sizeof request};
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
         CHECK_FAILS(WSAEINVAL, try_lend(s, memory.id, wrong[i].offset, wrong[i].length, &loan));
     CHECK_FAILS(WSAEINVAL, try_lend(s, memory.id + 1, 0, 1, &loan));
@@ -904,9 +905,13 @@ static void handles_and_pages_are_given_back(void **state)
 }
 
 static const role_t roles[] = {
-    { "lender", role_lender },     { "borrower", role_borrower }, { "storer", role_storer },
-    { "repeater", role_repeater }, { "hoarder", role_hoarder },   { "holder", role_holder },
-    { "doomed_lender", role_doomed_lender },
+    {"lender", role_lender},
+    {"borrower", role_borrower},
+    {"storer", role_storer},
+    {"repeater", role_repeater},
+    {"hoarder", role_hoarder},
+    {"holder", role_holder},
+    {"doomed_lender", role_doomed_lender},
 };
 
 static const struct CMUnitTest tests[] = {

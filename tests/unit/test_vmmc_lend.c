@@ -1,4 +1,4 @@
-/* test_vmmc_lend: memory that is lent between the two sides of a link within this process, by honest and by hostile ones. */
+/* test_vmmc_lend: memory that is lent between the sides of a link within this process, honest and hostile ones. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -309,8 +309,9 @@ static void wrong_ranges_and_memories_are_refused(void **state)
 {
     static const struct {
         uint64_t offset, length;
-    } wrong[] = {{0, 0}, {0, LENGTH + 1}, {1, LENGTH}, {LENGTH, 1}, {LENGTH + 1, 1}, {UINT64_MAX, 1}, {1, UINT64_MAX},
-                 {UINT64_MAX, UINT64_MAX}, {5, UINT64_MAX - 3}};
+    } wrong[] = {{0, 0},          {0, LENGTH + 1},          {1, LENGTH},
+                 {LENGTH, 1},     {LENGTH + 1, 1},          {UINT64_MAX, 1},
+                 {1, UINT64_MAX}, {UINT64_MAX, UINT64_MAX}, {5, UINT64_MAX - 3}};
     connection_t connection;
     vmmc_lendable_t lendable = allocate(LENGTH, false), none;
     loan_t loan;
@@ -422,8 +423,9 @@ static void random_tokens_are_refused(void **state)
 /* The lender's process lies in the token and in its table alike.  What is given out nevertheless can be read. */
 static void a_lender_that_lies_gives_nothing_but_its_own(void **state)
 {
-    const uint64_t wild[] = {0, 1, 4095, 4096, 65535, 65536, LENGTH - 1, LENGTH, LENGTH + 1, 204800, 1u << 20,
-                             UINT32_MAX, 1ull << 32, 1ull << 62, UINT64_MAX - LENGTH, UINT64_MAX};
+    const uint64_t wild[] = {
+        0,          1,      4095,     4096,       65535,      65536,      LENGTH - 1,          LENGTH,
+        LENGTH + 1, 204800, 1u << 20, UINT32_MAX, 1ull << 32, 1ull << 62, UINT64_MAX - LENGTH, UINT64_MAX};
     const size_t count = sizeof wild / sizeof *wild;
     connection_t connection;
     vmmc_lendable_t lendable = allocate(LENGTH, false);
@@ -489,7 +491,8 @@ static void any_word_may_have_any_value(void **state)
     for (uint32_t i = 0; i < 20000; i++) {
         loan_t loan;
         void *context;
-        if (try_lend(&connection, 0, lendable.id, i % 1000, 100, &loan) == 0 && try_accept(&connection, 1, &loan) == 0) {
+        if (try_lend(&connection, 0, lendable.id, i % 1000, 100, &loan) == 0 &&
+            try_accept(&connection, 1, &loan) == 0) {
             check(loan.borrowed.bytes, 100, i % 1000, 9);
             give_back(&loan);
         }
