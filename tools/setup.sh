@@ -7,7 +7,7 @@ set -euo pipefail
 # Native architecture: compilers, test tools, plots.
 packages=(gcc libc6-dev make cmake ninja-build git perl
           gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32 binutils-mingw-w64 mingw-w64-tools
-          libcmocka-dev clang libclang-rt-14-dev dpkg-dev gnuplot-nox procps xz-utils)
+          libcmocka-dev spin clang libclang-rt-14-dev dpkg-dev gnuplot-nox procps xz-utils)
 # Wine comes apart: both architectures have to come from one suite.
 wine_packages=(wine64 wine32:i386 libwine:i386 wine)
 cmocka_version=1.1.5
