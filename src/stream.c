@@ -372,7 +372,8 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     sleeper_t sleeper;
     stream_guard_t guard = {{NULL, abandon}, stream, half, &sleeper};
     uint64_t now = os_now_us(), nap = 1000;
-    bool at_a_glance, slept = false;
+    bool at_a_glance;
+    uint32_t sleeps = 0;
     lock_take(&half->lock);
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     lock_release(&half->lock);
@@ -381,17 +382,17 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
         uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
         if (is_cancelled(outlook))
             break;
-        half->counters.sleeps++;
         wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < limit ? deadline - now : limit);
         nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
-        slept = true;
+        sleeps++;
     }
     wait_unguard(waiter);
     lock_take(&half->lock);
     stream__disarm_locked(half, stream__waiter_word(stream, half), &sleeper);
+    half->counters.sleeps += sleeps;
     lock_release(&half->lock);
-    return at_a_glance && !slept;
+    return at_a_glance && !sleeps;
 }
 
 /* Three steps (see wait.h for why no wake-up is lost): spin unarmed, arm and look, then really sleep. */
