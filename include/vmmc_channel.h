@@ -41,8 +41,9 @@ enum vmmc_channel_ways {
 enum vmmc_channel_limits {
     VMMC_BUFFER_BYTES = 256 * 1024, /* of the channel's own, one each way, made when first needed; most of a view */
     VMMC_WINDOW_BYTES = 16 * 1024 * 1024, /* most that is lent in one piece: a 32-bit program has to find the room */
-    VMMC_LOAN_LEAST = 64 * 1024,          /* shorter ranges are cheaper to copy than to map */
-    VMMC_LOANS_MOST = 64                  /* windows of one channel that are out at a time */
+    VMMC_INLINE_BYTES = 4 * VMMC_BUFFER_BYTES - 24, /* most of another piece: with its header it fills whole buffers */
+    VMMC_LOAN_LEAST = 64 * 1024,                    /* shorter ranges are cheaper to copy than to map */
+    VMMC_LOANS_MOST = 64                            /* windows of one channel that are out at a time */
 };
 
 /* One range on its way to the other end; the channel's. */
@@ -624,15 +625,17 @@ static inline int vmmc__send_inline(vmmc_channel_t *c, const vmmc_header_t *head
     return 0;
 }
 
-static inline int vmmc__send_windows(vmmc_channel_t *c, vmmc_memory_t *memory, uint64_t offset, uint64_t length,
-                                     vmmc_sending_t *sending)
+/* By loan if that works now; else a shorter piece goes within the stream, and it is tried again. */
+static inline int vmmc__send_pieces(vmmc_channel_t *c, vmmc_memory_t *memory, uint64_t offset, uint64_t length,
+                                    vmmc_sending_t *sending)
 {
     do {
-        vmmc_header_t header = {.kind = VMMC_HEADER_INLINE, .count = vmmc__least(length, VMMC_WINDOW_BYTES)};
+        vmmc_header_t header = {.kind = VMMC_HEADER_INLINE};
+        uint32_t count = vmmc__least(length, VMMC_WINDOW_BYTES);
+        int lent = vmmc__lend(c, memory, offset, count, sending, &header);
+        header.count = lent ? count : vmmc__least(count, VMMC_INLINE_BYTES);
         header.left = length - header.count;
-        if (vmmc__lend(c, memory, offset, header.count, sending, &header)
-                ? vmmc__send_header(c, &header)
-                : vmmc__send_inline(c, &header, memory, offset))
+        if (lent ? vmmc__send_header(c, &header) : vmmc__send_inline(c, &header, memory, offset))
             return SOCKET_ERROR;
         offset += header.count;
         length -= header.count;
@@ -656,7 +659,7 @@ static inline int vmmc_send_memory(vmmc_channel_t *c, vmmc_memory_t *memory, uin
     sending->context = context;
     sending->next = c->sendings;
     c->sendings = sending;
-    if (vmmc__send_windows(c, memory, offset, length, sending))
+    if (vmmc__send_pieces(c, memory, offset, length, sending))
         return SOCKET_ERROR;
     sending->sent = 1;
     return 0;

@@ -650,6 +650,125 @@ static void lent_parcels_can_be_kept(void **state)
     with_all_ways(run_kept_parcels);
 }
 
+enum { MANY = VMMC_LOANS_MOST + 40 };
+
+static void receive_many(void *context)
+{
+    for (int i = 0; i < MANY; i++) {
+        vmmc_parcel_t parcel;
+        CHECK_IS(0, vmmc_receive_parcel(context, &parcel));
+        CHECK_IS(VMMC_LOAN_LEAST, parcel.length);
+        CHECK_IS(0, vmmc_parcel_done(context, &parcel));
+    }
+}
+
+/* A sender that does not reclaim is kept from having too much out, and gets every context at the end. */
+static void run_many_parcels(ends_t *e, uint32_t ways_a, uint32_t ways_b)
+{
+    worker_t worker;
+    vmmc_memory_t memory;
+    uintptr_t sum = 0;
+    ends_open_greeted(e, ways_a, ways_b);
+    memory_of(&e->a, &memory, flow_start(1), VMMC_LOAN_LEAST, false);
+    worker_start(&worker, receive_many, &e->b);
+    for (uintptr_t i = 1; i <= MANY; i++) {
+        CHECK_IS(0, vmmc_send_memory(&e->a, &memory, 0, VMMC_LOAN_LEAST, (void *)i));
+        CHECK(e->a.loans <= VMMC_LOANS_MOST);
+    }
+    for (int i = 0; i < MANY; i++) {
+        void *back;
+        CHECK_IS(0, vmmc_reclaim(&e->a, &back));
+        sum += (uintptr_t)back;
+    }
+    CHECK_IS(MANY * (MANY + 1) / 2, sum);
+    worker_join(&worker);
+    CHECK_IS(0, vmmc_free_memory(&e->a, &memory));
+    ends_close(e);
+}
+
+static void more_parcels_than_may_be_out(void **state)
+{
+    (void)state;
+    with_all_ways(run_many_parcels);
+}
+
+static void receive_bulk_parcel(void *context)
+{
+    const void *bytes;
+    uint32_t count = 1;
+    vmmc_parcel_t parcel;
+    flow_t flow = flow_start(30);
+    CHECK_IS(0, vmmc_receive_parcel(context, &parcel));
+    while (count) {
+        CHECK_IS(0, vmmc_parcel_next(context, &parcel, &bytes, &count));
+        flow_check(&flow, bytes, count);
+    }
+    CHECK_IS(BULK, flow.offset);
+}
+
+/* All of a parcel is sent whatever the mode of the socket; only to reclaim it does not wait then. */
+static void run_nonblocking_sender(ends_t *e, uint32_t ways_a, uint32_t ways_b)
+{
+    for (int is_file = 0; is_file < 2; is_file++) {
+        worker_t worker;
+        vmmc_memory_t memory;
+        void *back;
+        ends_open_greeted(e, ways_a, ways_b);
+        set_nonblocking(e->s, true);
+        memory_of(&e->a, &memory, flow_start(30), BULK, is_file);
+        worker_start(&worker, receive_bulk_parcel, &e->b);
+        CHECK_IS(0, vmmc_send_memory(&e->a, &memory, 0, BULK, &memory));
+        while (vmmc_reclaim(&e->a, &back))
+            CHECK_IS(WSAEWOULDBLOCK, WSAGetLastError());
+        CHECK(back == &memory);
+        worker_join(&worker);
+        CHECK_IS(0, vmmc_free_memory(&e->a, &memory));
+        ends_close(e);
+    }
+}
+
+static void a_parcel_is_sent_whatever_the_mode(void **state)
+{
+    (void)state;
+    with_all_ways(run_nonblocking_sender);
+}
+
+static void keep_parcel_role(int argc, char **argv)
+{
+    vmmc_parcel_t parcel;
+    const void *bytes;
+    uint32_t count;
+    vmmc_channel_t channel;
+    (void)argc;
+    vmmc_channel_open(&channel, link_in_peer(argv), VMMC_BY_LOANS);
+    greet(&channel);
+    CHECK_IS(0, vmmc_receive_parcel(&channel, &parcel));
+    CHECK_IS(0, vmmc_parcel_next(&channel, &parcel, &bytes, &count));
+    slot_post(1, 1);
+    slot_await(2);
+}
+
+static void what_a_dead_borrower_has_is_back(void **state)
+{
+    peer_t peer;
+    vmmc_channel_t channel;
+    vmmc_memory_t memory;
+    void *back;
+    (void)state;
+    SOCKET s = link_to_peer(&peer, PEER_CONNECTS, "keep_parcel", " ");
+    vmmc_channel_open(&channel, s, VMMC_BY_LOANS);
+    greet(&channel);
+    memory_of(&channel, &memory, flow_start(1), LENDABLE, false);
+    CHECK_IS(0, vmmc_send_memory(&channel, &memory, 0, LENDABLE, &memory));
+    slot_await(1);
+    peer_kill(&peer);
+    CHECK_IS(0, vmmc_reclaim(&channel, &back));
+    CHECK(back == &memory);
+    CHECK_IS(0, vmmc_free_memory(&channel, &memory));
+    vmmc_channel_close(&channel);
+    CHECK_IS(0, closesocket(s));
+}
+
 /* The channels disagree about nothing but what they were allowed. */
 static void nothing_is_lent_without_a_greeting(void **state)
 {
@@ -876,6 +995,58 @@ static void buffers_offered_to_another_process(void **state)
     peer_join(&peer);
 }
 
+static void fill_then_receive(void *context)
+{
+    vmmc_filling_t filling;
+    vmmc_parcel_t parcel;
+    CHECK_IS(0, vmmc_receive_offer(context, &filling));
+    memset(filling.bytes, 'f', filling.length);
+    CHECK_IS(0, vmmc_send_filled(context, &filling, filling.length));
+    slot_await(3);
+    CHECK_IS(0, vmmc_receive_parcel(context, &parcel));
+    CHECK_IS(0, vmmc_parcel_done(context, &parcel));
+}
+
+/* A loan of an offer's may come back while a parcel's is waited for; the offer is over when the other end says so. */
+static void run_offer_and_parcel(ends_t *e, uint32_t ways_a, uint32_t ways_b)
+{
+    worker_t worker;
+    vmmc_memory_t memory, buffer;
+    vmmc_offer_t offer = { .memory = &buffer, .length = 100 }, *filled;
+    void *back;
+    uint32_t count;
+    ends_open_greeted(e, ways_a, ways_b);
+    slots_renew();
+    CHECK_IS(0, vmmc_allocate_memory(&e->a, &buffer, 4096, VMMC_OTHERS_WRITE));
+    memory_of(&e->a, &memory, flow_start(1), VMMC_LOAN_LEAST, false);
+    worker_start(&worker, fill_then_receive, &e->b);
+    CHECK_IS(0, vmmc_offer_buffer(&e->a, &offer));
+    CHECK_IS(0, vmmc_send_memory(&e->a, &memory, 0, VMMC_LOAN_LEAST, &memory));
+    set_nonblocking(e->s, true);
+    while (offer.loan && e->a.loans && !offer.back)
+        CHECK_FAILS(WSAEWOULDBLOCK, vmmc_reclaim(&e->a, &back));
+    slot_post(3, 1);
+    while (vmmc_reclaim(&e->a, &back))
+        CHECK_IS(WSAEWOULDBLOCK, WSAGetLastError());
+    CHECK(back == &memory);
+    set_nonblocking(e->s, false);
+    CHECK_IS(0, vmmc_receive_filled(&e->a, &filled, &count));
+    CHECK(filled == &offer);
+    CHECK_IS(100, count);
+    CHECK_IS('f', ((char *)buffer.base)[99]);
+    CHECK_IS(0, ((char *)buffer.base)[100]);
+    worker_join(&worker);
+    CHECK_IS(0, vmmc_free_memory(&e->a, &memory));
+    CHECK_IS(0, vmmc_free_memory(&e->a, &buffer));
+    ends_close(e);
+}
+
+static void offers_and_parcels_on_one_channel(void **state)
+{
+    (void)state;
+    with_all_ways(run_offer_and_parcel);
+}
+
 static void wrong_offers_are_refused(void **state)
 {
     ends_t e;
@@ -927,6 +1098,7 @@ static void answers_of_a_liar_are_refused(void **state)
 static const role_t roles[] = {
     { "parcels", parcels_role },
     { "answer", answer_role },
+    { "keep_parcel", keep_parcel_role },
 };
 
 static const struct CMUnitTest tests[] = {
@@ -943,12 +1115,16 @@ static const struct CMUnitTest tests[] = {
     CASE(parcels_of_every_length),
     CASE(parcels_to_another_process),
     CASE(lent_parcels_can_be_kept),
+    CASE(more_parcels_than_may_be_out),
+    CASE(a_parcel_is_sent_whatever_the_mode),
+    CASE(what_a_dead_borrower_has_is_back),
     CASE(nothing_is_lent_without_a_greeting),
     CASE(parcels_do_not_block_if_the_socket_does_not),
     CASE(parcels_of_a_liar_are_refused),
     CASE(a_false_token_is_refused),
     CASE(offered_buffers_are_filled),
     CASE(buffers_offered_to_another_process),
+    CASE(offers_and_parcels_on_one_channel),
     CASE(wrong_offers_are_refused),
     CASE(answers_of_a_liar_are_refused),
 };
