@@ -29,12 +29,21 @@ static void describe(char *text, DWORD size, DWORD error)
     text[length] = 0;
 }
 
+/* A name may come from a stranger, and must not command the terminal. */
+static void disarm(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++)
+        if (*at < 32 || *at == 127 || (*at == 0xC2 && at[1] < 0xA0))
+            *at = '?';
+}
+
 static void say(const char *format, va_list arguments, DWORD error)
 {
-    char why[256];
+    char sentence[2048], why[256];
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    disarm(sentence);
     clear_line();
-    fprintf(stderr, "filecopy: ");
-    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "filecopy: %s", sentence);
     if (error) {
         describe(why, sizeof why, error);
         fprintf(stderr, ": %s%serror %lu", why, *why ? ", " : "", error);
