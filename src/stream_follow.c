@@ -220,7 +220,7 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
         return STREAM_AGAIN;
     }
     if (moved == 0)
-        return stream__break(stream, "the kernel connection ended before all announced bytes had come");
+        return stream__give_up(stream, "the kernel connection ended before all announced bytes had come");
     if (moved > 0 && !peek) {
         stream__consume(stream, (uint32_t)moved);
         rx->counters.by_kernel += (uint32_t)moved;
