@@ -209,6 +209,15 @@ void stream__grow(stream_t *stream)
     offer_ring(stream, wanted);
 }
 
+/* A hard close throws away what is under way, and Wine shows the kernel's reset as an end.  Whatever else ended the
+ * connection, it need not have been the other process. */
+static int ended_early(stream_t *stream)
+{
+    if (load_acquire(&stream->rx.flow->state) & FLOW_RESET)
+        return STREAM_RESET;
+    return stream__give_up(stream, "the kernel connection ended before all announced bytes had come");
+}
+
 /* Announced bytes are in the kernel connection already, or will be in an instant. */
 static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool peek)
 {
@@ -220,7 +229,7 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
         return STREAM_AGAIN;
     }
     if (moved == 0)
-        return stream__give_up(stream, "the kernel connection ended before all announced bytes had come");
+        return ended_early(stream);
     if (moved > 0 && !peek) {
         stream__consume(stream, (uint32_t)moved);
         rx->counters.by_kernel += (uint32_t)moved;

@@ -157,6 +157,33 @@ static void requests_for_nothing_move_nothing(void **state)
 }
 
 /* A count that is negative as an int must not pass for one that is there. */
+static int receive_the_end(uintptr_t socket, void *bytes, uint32_t count)
+{
+    (void)socket;
+    (void)bytes;
+    (void)count;
+    return 0;
+}
+
+/* As Wine's kernel sockets do it. */
+static void a_reset_that_the_kernel_shows_as_an_end_is_a_reset(void **state)
+{
+    unit_pair_t pair;
+    kernel_calls_t forgetful = unit_kernel;
+    uint8_t byte;
+    (void)state;
+    forgetful.receive = receive_the_end;
+    unit_pair_open(&pair, 4096, 4096);
+    pair.end[1].kernel = &forgetful;
+    assert_int_equal(unit_send(&pair.end[0], 1, 0, 1, true), 1);
+    assert_int_equal(stream_pending(&pair.end[1], pair.end[1].socket), 1);
+    stream_close(&pair.end[0], true);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, true), STREAM_RESET);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, false), STREAM_RESET);
+    assert_false(vmmc_is_distrustful());
+    unit_pair_close(&pair);
+}
+
 static void a_request_beyond_the_range_of_int_gets_what_is_there(void **state)
 {
     unit_pair_t pair;
@@ -704,6 +731,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_receive_without_bytes_ends_at_its_deadline),
         cmocka_unit_test(a_send_without_room_ends_at_its_deadline),
         cmocka_unit_test(requests_for_nothing_move_nothing),
+        cmocka_unit_test(a_reset_that_the_kernel_shows_as_an_end_is_a_reset),
         cmocka_unit_test(another_socket_with_this_memory_is_told_apart),
         cmocka_unit_test(readiness_follows_the_bytes),
         cmocka_unit_test(a_send_after_the_peers_close_is_taken_once),
