@@ -95,11 +95,17 @@ static void object_name(char out[128], const char *name)
     snprintf(out, 128, "Local\\%s", name);
 }
 
-static int map_section(os_section_t *section, HANDLE handle, size_t size, bool created)
+/* Memory that its maker has only reserved is mapped all the same, and faults when it is touched. */
+static bool is_all_there(const void *base, size_t size)
 {
     MEMORY_BASIC_INFORMATION info;
+    return VirtualQuery(base, &info, sizeof info) && info.State == MEM_COMMIT && info.RegionSize >= size;
+}
+
+static int map_section(os_section_t *section, HANDLE handle, size_t size, bool created)
+{
     section->base = MapViewOfFile(handle, FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, size);
-    if (!section->base || !VirtualQuery(section->base, &info, sizeof info) || info.RegionSize < size) {
+    if (!section->base || !is_all_there(section->base, size)) {
         os_section_close(section);
         CloseHandle(handle);
         return VMMC_ENOMEM;
@@ -236,14 +242,13 @@ void os_memory_close(os_memory_t *memory)
 
 static int map_window(os_window_t *window, HANDLE handle, uint64_t memory_length)
 {
-    MEMORY_BASIC_INFORMATION info;
     if (!owned_by_user(handle) || section_length(handle) < memory_length)
         return VMMC_EACCES;
     DWORD access = FILE_MAP_READ | (window->writable ? FILE_MAP_WRITE : 0);
     window->base = MapViewOfFile(handle, access, (DWORD)(window->offset >> 32), (DWORD)window->offset, window->length);
     if (!window->base)
         return VMMC_ENOMEM;
-    if (VirtualQuery(window->base, &info, sizeof info) && info.RegionSize >= window->length)
+    if (is_all_there(window->base, window->length))
         return 0;
     os_window_close(window);
     return VMMC_EACCES;
