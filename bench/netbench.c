@@ -114,7 +114,7 @@ static void take_task(netbench_options_t *o, const char *name)
     o->udp = o->test == TEST_UDP;
 }
 
-int main(int argc, char **argv)
+int netbench_run(int argc, char **argv)
 {
     netbench_options_t options = {.host = "127.0.0.1", .size = 64, .milliseconds = 500, .warm_up = 1, .clients = 1};
     if (argc >= 2 && !strcmp(argv[1], "server")) {

@@ -20,6 +20,9 @@ typedef struct {
     peer_room_t room;
 } client_t;
 
+/* The whole program, by its arguments; what main() does. */
+int netbench_run(int argc, char **argv);
+
 const char *netbench_test_name(test_t test);
 bool netbench_find_test(const char *name, test_t *test);
 

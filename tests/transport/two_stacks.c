@@ -4,11 +4,11 @@
 #include <stdint.h>
 
 __declspec(dllimport) int WINAPI WSASend(uintptr_t, void *, DWORD, DWORD *, DWORD, void *, void *);
-int netbench_main(int argc, char **argv);
+int netbench_run(int argc, char **argv);
 
 int main(int argc, char **argv)
 {
     if (argc < 0)
         WSASend(0, NULL, 0, NULL, 0, NULL, NULL);
-    return netbench_main(argc, argv);
+    return netbench_run(argc, argv);
 }

@@ -1,0 +1,92 @@
+/* cmd_run: one run of a program with the transport. */
+#include "child.h"
+#include "place.h"
+#include "trial.h"
+
+#include <nt.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ctrl-C is for the program; we wait for its end, to tidy up. */
+static BOOL WINAPI wait_for_program(DWORD event)
+{
+    return event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT;
+}
+
+/* NAME=VALUE becomes VMMC_NAME in the program's environment. */
+static bool set_setting(const char *setting)
+{
+    char name[64] = "VMMC_";
+    size_t length = strcspn(setting, "=");
+    if (!setting[length] || length + 6 > sizeof name)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        name[5 + i] = (char)toupper((unsigned char)setting[i]);
+    return SetEnvironmentVariableA(name, setting + length + 1);
+}
+
+static bool take_option(const char *name, const char *value)
+{
+    if (strcmp(name, "--log") == 0)
+        return SetEnvironmentVariableA("VMMC_LOG_LEVEL", value);
+    if (strcmp(name, "--log-file") == 0)
+        return SetEnvironmentVariableA("VMMC_LOG_FILE", value);
+    return strcmp(name, "--set") == 0 && set_setting(value);
+}
+
+static int run_it(const verdict_t *verdict, char **program)
+{
+    trial_t trial;
+    child_t child;
+    uint32_t code = CTL_NO;
+    const char *problem = trial_begin(&trial, verdict);
+    if (problem)
+        return ctl_no("%s: %s", verdict->path, problem);
+    SetConsoleCtrlHandler(wait_for_program, TRUE);
+    program[0] = trial.program;
+    if (!child_start(&child, program, false))
+        ctl_no("%s: it cannot be started (error %lu)", verdict->path, (unsigned long)GetLastError());
+    else
+        child_wait(&child, UINT32_MAX, &code);
+    child_end(&child, 0);
+    problem = trial_end(&trial);
+    if (problem)
+        ctl_no("%s: %s", verdict->path, problem);
+    return (int)code;
+}
+
+static int run_run(int argc, char **argv)
+{
+    static verdict_t verdict;
+    int at = 1;
+    for (; at < argc && strncmp(argv[at], "--", 2) == 0; at += 2) {
+        if (at + 1 == argc || !take_option(argv[at], argv[at + 1]))
+            return ctl_usage(&run_command, "%s is not an option, or its value is not valid", argv[at]);
+    }
+    if (at >= argc)
+        return ctl_usage(&run_command, "it takes a program and its arguments");
+    judge(&verdict, argv[at]);
+    if (verdict.obstacle)
+        return ctl_no("%s: %s; %s", verdict.path, verdict.reason, verdict.advice);
+    if (verdict.beside.kind == DLL_NONE && verdict.off.kind == DLL_OURS)
+        return ctl_no("%s: the DLL is there, but disabled; vmmcctl enable \"%s\"", verdict.path, verdict.path);
+    return run_it(&verdict, argv + at);
+}
+
+const command_t run_command = {
+    "run", run_run, "run a program once with the DLL, nothing left behind",
+    "usage: vmmcctl run [options] PROGRAM.exe [arguments]\n\n"
+    "Puts the DLL beside the program as `install` does, runs it, and takes everything away again when it has ended.\n"
+    "The exit code is the program's. Both ends of a connection need the DLL, so run the server and the client like\n"
+    "this, in two windows; they may be the same program.\n\n"
+    "  --log LEVEL        what the transport tells: error, info or debug\n"
+    "  --log-file FILE    where to; %p in it becomes the process's number. Default: standard error\n"
+    "  --set NAME=VALUE   any setting, as --set ring_size=1M, --set wait=event, --set exclude_ports=80\n\n"
+    "  vmmcctl run --log info --log-file C:\\temp\\vmmc.%p.log server.exe --port 7777\n\n"
+    "Limits: Windows looks for the DLL in the program's folder and nowhere before it, so the folder must be writable\n"
+    "and other programs that start there meanwhile load it too. Programs that it starts have it only if they lie in\n"
+    "the same folder and, under Wine, have the same name. If vmmcctl is killed, the next vmmcctl command of any kind\n"
+    "tidies up once the program has ended.\n"};

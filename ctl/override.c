@@ -1,0 +1,85 @@
+/* override: see override.h. */
+#include "override.h"
+
+#include "registry.h"
+#include "text.h"
+
+#include <nt.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROGRAMS "Software\\Wine\\AppDefaults"
+#define EVERYWHERE "Software\\Wine\\DllOverrides"
+#define HOLDERS "Software\\vmmcctl\\Overrides"
+#define DLL "wsock32"
+#define NATIVE_FIRST "native,builtin"
+#define BEFORE "<before>" /* no path looks like that: what was set when the first holder came */
+
+bool override_is_needed(void)
+{
+    return nt_wine_host() != NULL;
+}
+
+static void key_of(char key[CTL_PATH], const char *above, const char *program, const char *below)
+{
+    snprintf(key, CTL_PATH, "%s\\%s%s", above, program, below);
+}
+
+static bool has_holders(const char *holders)
+{
+    char name[CTL_PATH];
+    for (unsigned i = 0; registry_name(holders, i, name, sizeof name); i++) {
+        if (strcmp(name, BEFORE) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool override_hold(const char *program, const char *who)
+{
+    char key[CTL_PATH], holders[CTL_PATH], before[100];
+    key_of(key, PROGRAMS, program, "\\DllOverrides");
+    key_of(holders, HOLDERS, program, "");
+    if (!has_holders(holders) && registry_get(key, DLL, before, sizeof before))
+        registry_set(holders, BEFORE, before);
+    return registry_set(holders, who, "") && registry_set(key, DLL, NATIVE_FIRST);
+}
+
+static void give_back(const char *program, const char *holders)
+{
+    char key[CTL_PATH], before[100];
+    key_of(key, PROGRAMS, program, "\\DllOverrides");
+    if (registry_get(holders, BEFORE, before, sizeof before)) {
+        registry_set(key, DLL, before);
+        registry_delete(holders, BEFORE);
+    } else {
+        registry_delete(key, DLL);
+        registry_prune(key, 3);
+    }
+}
+
+void override_release(const char *program, const char *who)
+{
+    char holders[CTL_PATH], ours[2];
+    key_of(holders, HOLDERS, program, "");
+    if (!registry_get(holders, who, ours, sizeof ours))
+        return;
+    registry_delete(holders, who);
+    if (!has_holders(holders))
+        give_back(program, holders);
+    registry_prune(holders, 3);
+}
+
+bool override_value(const char *program, char *value, size_t size)
+{
+    char key[CTL_PATH];
+    key_of(key, PROGRAMS, program, "\\DllOverrides");
+    return registry_get(key, DLL, value, size) || registry_get(key, "*" DLL, value, size) ||
+           registry_get(EVERYWHERE, DLL, value, size) || registry_get(EVERYWHERE, "*" DLL, value, size);
+}
+
+bool override_prefers_native(const char *value)
+{
+    return value[0] == 'n' || value[0] == 'N';
+}
