@@ -43,12 +43,21 @@ static void bar_end(const bar_t *bar)
 
 /* ---- measuring ---- */
 
+/* What is measured side by side: slices of the one and the other take turns, so that both see the same machine. */
 typedef struct series {
-    bool wanted;
+    bool by_kernel;
+    bench_pair_t pair;
+    double slices[BENCH_TESTS][MOST_SLICES];
+    double figure[BENCH_TESTS]; /* their medians */
     bool user_level;
     char reason[200];
-    double figure[BENCH_TESTS]; /* medians of the slices */
 } series_t;
+
+typedef struct bench {
+    series_t series[2];
+    unsigned count, slices;
+    bar_t bar;
+} bench_t;
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -56,43 +65,54 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool measure_one(bench_pair_t *pair, bench_test_t test, unsigned slices, bar_t *bar, const char *what, double *median)
+static bool measure_slice(bench_t *bench, bench_test_t test, unsigned slice)
 {
-    double figures[MOST_SLICES];
-    for (unsigned i = 0; i < slices; i++) {
-        bar_step(bar, what);
-        figures[i] = bench_pair_measure(pair, test, SLICE_MS);
-        if (figures[i] < 0)
+    static const char *const names[BENCH_TESTS] = {"round trips", "messages", "bandwidth"};
+    for (unsigned i = 0; i < bench->count; i++) {
+        series_t *series = &bench->series[i];
+        bar_step(&bench->bar, names[test]);
+        series->slices[test][slice] = bench_pair_measure(&series->pair, test, SLICE_MS);
+        if (series->slices[test][slice] < 0)
             return false;
     }
-    qsort(figures, slices, sizeof *figures, compare_doubles);
-    *median = figures[slices / 2];
     return true;
 }
 
-static const char *measure(series_t *series, char *program, const char *host, const char *port, bool by_kernel,
-                           unsigned slices, bar_t *bar)
+static bool measure_test(bench_t *bench, bench_test_t test)
 {
-    static const char *const names[2][BENCH_TESTS] = {
-        {"latency, user-level", "messages, user-level", "bandwidth, user-level"},
-        {"latency, kernel", "messages, kernel", "bandwidth, kernel"}};
-    bench_pair_t pair;
+    for (unsigned slice = 0; slice < bench->slices; slice++) {
+        if (!measure_slice(bench, test, slice))
+            return false;
+    }
+    for (unsigned i = 0; i < bench->count; i++) {
+        series_t *series = &bench->series[i];
+        qsort(series->slices[test], bench->slices, sizeof series->slices[test][0], compare_doubles);
+        series->figure[test] = series->slices[test][bench->slices / 2];
+    }
+    return true;
+}
+
+static void learn_carrier(series_t *series)
+{
     connection_t connection = {0};
-    const char *problem = bench_pair_start(&pair, program, host, port, by_kernel);
-    if (problem)
-        return problem;
-    for (unsigned test = 0; test < BENCH_TESTS && !problem; test++) {
-        if (!measure_one(&pair, (bench_test_t)test, slices, bar, names[by_kernel][test], &series->figure[test]))
-            problem = "the other end has gone, or did not answer";
-    }
-    if (!problem && bench_pair_carrier(&pair, &connection)) {
+    const char *reason = "the other end is on another machine, or has no DLL";
+    if (bench_pair_carrier(&series->pair, &connection)) {
         series->user_level = connection.user_level;
-        snprintf(series->reason, sizeof series->reason, "%s", connection.reason);
-    } else {
-        snprintf(series->reason, sizeof series->reason, "%s", by_kernel ? "" : "the other end is on another machine, or has no DLL");
+        reason = connection.reason;
     }
-    bench_pair_end(&pair);
-    return problem;
+    snprintf(series->reason, sizeof series->reason, "%s", reason);
+}
+
+/* The pairs have been started. */
+static const char *measure(bench_t *bench)
+{
+    for (unsigned test = 0; test < BENCH_TESTS; test++) {
+        if (!measure_test(bench, (bench_test_t)test))
+            return "the other end has gone, or did not answer";
+    }
+    for (unsigned i = 0; i < bench->count; i++)
+        learn_carrier(&bench->series[i]);
+    return NULL;
 }
 
 /* ---- results ---- */
@@ -100,48 +120,43 @@ static const char *measure(series_t *series, char *program, const char *host, co
 static void say_figure(const series_t *series, bench_test_t test)
 {
     char amount[16];
-    if (!series->wanted)
-        return;
     if (test == BENCH_LATENCY) {
-        printf("  %12.2f us", series->figure[test]);
+        printf("  %11.2f us", series->figure[test]);
     } else {
-        text_amount(amount, (uint64_t)series->figure[test]);
-        printf("  %10s%s/s", amount, test == BENCH_MESSAGES ? "  " : " B");
+        text_count(amount, (uint64_t)series->figure[test]);
+        printf("  %12s/s", amount);
     }
 }
 
-static void say_results(const series_t *user, const series_t *kernel)
+static void say_results(const bench_t *bench)
 {
     static const char *const names[BENCH_TESTS] = {"round trip of 64 bytes", "messages of 64 bytes, one way",
-                                                   "bandwidth, 64 KB at a time"};
-    printf("%-32s  %15s%s\n", "", user->user_level ? "user-level" : "with the DLL", kernel->wanted ? "         kernel" : "");
+                                                   "bytes, 64 KB at a time"};
+    const series_t *first = &bench->series[0];
+    printf("%-32s  %14s%s\n", "", first->user_level ? "user-level" : "with the DLL", bench->count > 1 ? "          kernel" : "");
     for (unsigned test = 0; test < BENCH_TESTS; test++) {
         printf("%-32s", names[test]);
-        say_figure(user, (bench_test_t)test);
-        say_figure(kernel, (bench_test_t)test);
+        for (unsigned i = 0; i < bench->count; i++)
+            say_figure(&bench->series[i], (bench_test_t)test);
         putchar('\n');
     }
-    if (!user->user_level)
-        printf("the connection was not user-level: %s\n", user->reason);
+    if (!first->user_level)
+        printf("the connection was not user-level: %s\n", first->reason);
 }
 
-static void tell_series(const char *key, const series_t *series)
-{
-    json_object(key);
-    json_flag("user_level", series->user_level);
-    json_text("reason", series->reason[0] ? series->reason : NULL);
-    json_real("round_trip_us", series->figure[BENCH_LATENCY]);
-    json_real("messages_per_s", series->figure[BENCH_MESSAGES]);
-    json_real("bytes_per_s", series->figure[BENCH_BANDWIDTH]);
-    json_end();
-}
-
-static void tell_results(const series_t *user, const series_t *kernel)
+static void tell_results(const bench_t *bench)
 {
     json_object(NULL);
-    tell_series("with_dll", user);
-    if (kernel->wanted)
-        tell_series("kernel", kernel);
+    for (unsigned i = 0; i < bench->count; i++) {
+        const series_t *series = &bench->series[i];
+        json_object(series->by_kernel ? "kernel" : "with_dll");
+        json_flag("user_level", series->user_level);
+        json_text("reason", series->reason[0] ? series->reason : NULL);
+        json_real("round_trip_us", series->figure[BENCH_LATENCY]);
+        json_real("messages_per_s", series->figure[BENCH_MESSAGES]);
+        json_real("bytes_per_s", series->figure[BENCH_BANDWIDTH]);
+        json_end();
+    }
     json_end();
 }
 
@@ -154,36 +169,47 @@ typedef struct wishes {
     const char *port;
 } wishes_t;
 
-static const char *measure_all(const wishes_t *wishes, char *program, series_t *user, series_t *kernel)
+static void plan(bench_t *bench, const wishes_t *wishes)
 {
-    unsigned series = wishes->self ? 2 : 1, slices = wishes->seconds * 1000 / SLICE_MS / (series * BENCH_TESTS);
-    slices = slices < 1 ? 1 : slices > MOST_SLICES ? MOST_SLICES : slices;
-    bar_t bar = {wishes->progress, 0, slices * series * BENCH_TESTS};
-    const char *host = wishes->self ? NULL : wishes->host;
-    const char *problem = measure(user, program, host, wishes->port, false, slices, &bar);
-    if (!problem && wishes->self) {
-        kernel->wanted = true;
-        problem = measure(kernel, program, host, wishes->port, true, slices, &bar);
+    bench->count = wishes->self ? 2 : 1;
+    bench->series[1].by_kernel = true;
+    unsigned slices = wishes->seconds * 1000 / SLICE_MS / (bench->count * BENCH_TESTS);
+    bench->slices = slices < 1 ? 1 : slices > MOST_SLICES ? MOST_SLICES : slices;
+    bench->bar = (bar_t){wishes->progress, 0, bench->slices * bench->count * BENCH_TESTS};
+}
+
+static const char *measure_with(bench_t *bench, const wishes_t *wishes, char *program)
+{
+    const char *problem = NULL;
+    unsigned started = 0;
+    for (; started < bench->count && !problem; started++) {
+        series_t *series = &bench->series[started];
+        problem = bench_pair_start(&series->pair, program, wishes->self ? NULL : wishes->host, wishes->port, series->by_kernel);
     }
-    bar_end(&bar);
+    if (!problem)
+        problem = measure(bench);
+    bar_end(&bench->bar);
+    while (started)
+        bench_pair_end(&bench->series[--started].pair);
     return problem;
 }
 
 static int run_client(const wishes_t *wishes)
 {
+    static bench_t bench;
     trial_t trial;
-    series_t user = {.wanted = true}, kernel = {0};
     const char *problem = trial_stage(&trial);
     if (problem)
         return ctl_no("bench: %s; see vmmcctl doctor", problem);
-    problem = measure_all(wishes, trial.program, &user, &kernel);
+    plan(&bench, wishes);
+    problem = measure_with(&bench, wishes, trial.program);
     trial_end(&trial);
     if (problem)
         return ctl_no("bench: %s", problem);
     if (wishes->json)
-        tell_results(&user, &kernel);
+        tell_results(&bench);
     else
-        say_results(&user, &kernel);
+        say_results(&bench);
     return CTL_FINE;
 }
 

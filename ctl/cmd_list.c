@@ -21,10 +21,10 @@ static const char *carrier_name(const way_t *way)
 static void say_way(const char *what, const way_t *way)
 {
     char bytes[16], messages[16], ring[16], kernel[16];
-    text_amount(bytes, way->bytes);
-    text_amount(messages, way->messages);
-    text_amount(ring, way->ring_bytes);
-    text_amount(kernel, way->by_kernel);
+    text_bytes(bytes, way->bytes);
+    text_count(messages, way->messages);
+    text_bytes(ring, way->ring_bytes);
+    text_bytes(kernel, way->by_kernel);
     printf("    %-9s %7sB in %s messages", what, bytes, messages);
     if (way->carrier == CARRIER_RING)
         printf(", ring of %s %u%% full", ring,
@@ -272,9 +272,9 @@ static void say_row(const row_t *row, double seconds)
     const connection_t *connection = row->connection;
     connection_address(&connection->one->self, own);
     connection_address(&connection->one->peer, peer);
-    text_amount(sent, (uint64_t)((double)row->sent / seconds));
-    text_amount(received, (uint64_t)((double)row->received / seconds));
-    text_amount(messages, (uint64_t)((double)row->messages / seconds));
+    text_bytes(sent, (uint64_t)((double)row->sent / seconds));
+    text_bytes(received, (uint64_t)((double)row->received / seconds));
+    text_count(messages, (uint64_t)((double)row->messages / seconds));
     printf("%-6s %7s %7s %7s  %-16.16s %-21s %-16.16s %-21s\n", connection->user_level ? "user" : "kernel", sent, received,
            messages, connection->one->name, own, connection->other ? connection->other->name : "?", peer);
 }

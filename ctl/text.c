@@ -41,15 +41,25 @@ void text_tame(char *text, size_t size)
     }
 }
 
-void text_amount(char to[16], uint64_t value)
+static void scale(char to[16], uint64_t value, double step)
 {
     static const char units[] = " KMGTPE";
     unsigned unit = 0;
     double scaled = (double)value;
     for (; scaled >= 1000 && units[unit + 1]; unit++)
-        scaled /= 1024;
+        scaled /= step;
     if (unit == 0)
         snprintf(to, 16, "%u", (unsigned)value);
     else
-        snprintf(to, 16, "%.*f%c", scaled < 10 ? 2 : scaled < 100 ? 1 : 0, scaled, units[unit]);
+        snprintf(to, 16, "%.*f%c", scaled < 10 ? 1 : 0, scaled, units[unit]);
+}
+
+void text_bytes(char to[16], uint64_t value)
+{
+    scale(to, value, 1024);
+}
+
+void text_count(char to[16], uint64_t value)
+{
+    scale(to, value, 1000);
 }

@@ -17,7 +17,8 @@ bool text_same_name(const char *a, const char *b); /* as the file system compare
 bool text_ends_with(const char *text, const char *end);
 /* Only what can be printed stays as it is: for text out of another process's memory. */
 void text_tame(char *text, size_t size);
-/* "64K", "1.2 GB", "18.0M": three digits are enough to see what is going on. */
-void text_amount(char to[16], uint64_t value);
+/* "64K", "1.2G", "18.0M": three digits are enough to see what is going on.  Bytes go by 1024, all else by 1000. */
+void text_bytes(char to[16], uint64_t value);
+void text_count(char to[16], uint64_t value);
 
 #endif
