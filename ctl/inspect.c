@@ -103,6 +103,8 @@ static bool agree(const target_t *target, const look_t *before, const look_t *af
     return true;
 }
 
+/* What is unread must not seem more than it was: of the way out, `head` was read after the entry's position; of the way in,
+ * `tail` is taken from the look before. */
 static bool look_steadily(const target_t *target, uint64_t entry, look_t *look)
 {
     look_t before;
@@ -111,11 +113,14 @@ static bool look_steadily(const target_t *target, uint64_t entry, look_t *look)
     for (unsigned i = 0; i < LOOKS; i++) {
         if (!take_look(target, entry, look))
             return false;
-        if (agree(target, &before, look))
+        bool steady = agree(target, &before, look);
+        if (steady || i == LOOKS - 1) { /* if it never holds still, the last look has to do */
+            memcpy(look->flow[1], before.flow[1], sizeof look->flow[1]);
             return true;
+        }
         before = *look;
     }
-    return true; /* it never holds still: the last look has to do */
+    return true;
 }
 
 /* ---- what a look shows ---- */
