@@ -121,7 +121,8 @@ static view_t rest_of(const view_t *view, uint32_t spent)
     span_t first = view->spans[0], second = view->spans[1];
     uint32_t from_first = spent < first.count ? spent : first.count, from_second = spent - from_first;
     first = (span_t){(uint8_t *)first.bytes + from_first, first.count - from_first};
-    second = (span_t){(uint8_t *)second.bytes + from_second, second.count - from_second};
+    if (from_second)
+        second = (span_t){(uint8_t *)second.bytes + from_second, second.count - from_second};
     bool one = first.count == 0;
     return (view_t){{one ? second : first, one ? (span_t){NULL, 0} : second}, view->count - spent};
 }
