@@ -265,6 +265,48 @@ static void what_is_borrowed_again_begins_at_the_same_byte(void **state)
     with_all_ways(run_borrow_again);
 }
 
+/* Borrows until that many are there. */
+static vmmc_view_t borrow_at_least(vmmc_channel_t *c, uint32_t count)
+{
+    vmmc_view_t view = { 0 };
+    while (view.count < count) {
+        view.count = count;
+        CHECK_IS(0, vmmc_borrow(c, &view));
+    }
+    return view;
+}
+
+static void send_twice_the_buffer(void *context)
+{
+    flow_t flow = flow_start(11);
+    flow_send(((vmmc_channel_t *)context)->socket, &flow, 2 * VMMC_BUFFER_BYTES, PIECE);
+}
+
+/* What is left at the end of the channel's own buffer makes room for what comes. */
+static void a_full_buffer_is_borrowed_again(void **state)
+{
+    ends_t e;
+    worker_t worker;
+    flow_t flow = flow_start(11);
+    (void)state;
+    ends_open(&e, VMMC_BY_COPIES, VMMC_BY_COPIES);
+    worker_start(&worker, send_twice_the_buffer, &e.a);
+    vmmc_view_t view = borrow_at_least(&e.b, VMMC_BUFFER_BYTES);
+    view.count = VMMC_BUFFER_BYTES - 10;
+    check_view(&view, &flow, view.count);
+    CHECK_IS(0, vmmc_release(&e.b, &view));
+    view = borrow_at_least(&e.b, 10);
+    view = borrow_at_least(&e.b, VMMC_BUFFER_BYTES);
+    check_view(&view, &flow, view.count);
+    CHECK_IS(0, vmmc_release(&e.b, &view));
+    view = borrow_at_least(&e.b, 10);
+    check_view(&view, &flow, view.count);
+    CHECK_IS(2 * VMMC_BUFFER_BYTES, flow.offset);
+    CHECK_IS(0, vmmc_release(&e.b, &view));
+    worker_join(&worker);
+    ends_close(&e);
+}
+
 static void run_wrong_sending(ends_t *e, uint32_t ways_a, uint32_t ways_b)
 {
     char elsewhere[8];
@@ -1105,6 +1147,7 @@ static const struct CMUnitTest tests[] = {
     CASE(views_carry_the_stream),
     CASE(views_mix_with_send_and_recv),
     CASE(what_is_borrowed_again_begins_at_the_same_byte),
+    CASE(a_full_buffer_is_borrowed_again),
     CASE(wrong_use_of_a_reservation_harms_nothing),
     CASE(wrong_use_of_a_borrowing_harms_nothing),
     CASE(views_do_not_block_if_the_socket_does_not),
