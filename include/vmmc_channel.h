@@ -606,7 +606,7 @@ static inline int vmmc__send_view(vmmc_channel_t *c, uint32_t most, const vmmc_h
     return vmmc__commit_all(c, &view) ? SOCKET_ERROR : (int)granted;
 }
 
-/* A window within the stream. Its header goes together with its first bytes, so that a small one is one call. A file is
+/* A piece within the stream. Its header goes together with its first bytes, so that a small one is one call. A file is
  * read straight into the ring, if views apply; a buffer can as well be sent from where it is. */
 static inline int vmmc__send_inline(vmmc_channel_t *c, const vmmc_header_t *header, const vmmc_memory_t *memory,
                                     uint64_t offset)

@@ -17,9 +17,12 @@ static const char usage[] =
     "         --progress                      show progress even if standard error is not a console\n"
     "The client prints one line: how much was copied, and how often each byte was copied on its way.\n";
 
-static void fail_usage(const char *what)
+static void fail_usage(const char *argument)
 {
-    fprintf(stderr, "filecopy: bad argument '%s'\n%s", what, usage);
+    if (argument)
+        fprintf(stderr, "filecopy: the argument '%s' is not understood\n%s", argument, usage);
+    else
+        fprintf(stderr, "filecopy: something is missing\n%s", usage);
     exit(2);
 }
 
@@ -77,11 +80,11 @@ static int run(int argc, char **argv)
     bool discard = false, serves = argc > 1 && !strcmp(argv[1], "serve");
     WSADATA data;
     if (!serves && (argc < 2 || strcmp(argv[1], "fetch")))
-        fail_usage(argc < 2 ? "" : argv[1]);
+        fail_usage(argc < 2 ? NULL : argv[1]);
     for (int i = 2; i < argc; i++)
         take_option(&options, argv[i], &discard);
     if (discard == (options.folder != NULL) || (discard && serves))
-        fail_usage(discard ? "--discard" : "no FOLDER");
+        fail_usage(discard ? "--discard" : NULL);
     if (WSAStartup(MAKEWORD(1, 1), &data))
         die("WinSock does not start");
     return serves ? serve(&options) : fetch(&options);
