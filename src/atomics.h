@@ -50,6 +50,9 @@ static inline uint32_t word_add(word_t *word, uint32_t amount)
     return atomic_fetch_add_explicit(word, amount, memory_order_seq_cst) + amount;
 }
 
+/* Plain memory that another process may map, but does not look at before a word is stored with release. */
+#define store_plain(place, value) ((void)((place) = (value)))
+
 static inline void full_fence(void)
 {
     atomic_thread_fence(memory_order_seq_cst);

@@ -72,6 +72,8 @@ bool os_process_same(const os_process_id_t *a, const os_process_id_t *b);
 uintptr_t os_process_watch(const os_process_id_t *id);
 bool os_process_is_dead(uintptr_t watch);
 void os_process_unwatch(uintptr_t watch);
+/* Whether some process has that number now, which need not be the one that had it. */
+bool os_process_exists(uint32_t pid);
 /* A name part that is the same for all processes of this user that may share memory, and different for others. */
 void os_user_tag(char tag[40]);
 unsigned os_cpu_count(void);

@@ -212,6 +212,11 @@ void os_process_unwatch(uintptr_t watch)
     free((void *)watch);
 }
 
+bool os_process_exists(uint32_t pid)
+{
+    return start_time(pid) != 0;
+}
+
 void os_user_tag(char tag[40])
 {
     snprintf(tag, 40, "u%u", (unsigned)geteuid());

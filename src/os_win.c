@@ -322,6 +322,16 @@ void os_process_unwatch(uintptr_t watch)
     CloseHandle((HANDLE)watch);
 }
 
+bool os_process_exists(uint32_t pid)
+{
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, pid);
+    if (!process)
+        return GetLastError() != ERROR_INVALID_PARAMETER;
+    bool lives = !os_process_is_dead((uintptr_t)process);
+    CloseHandle(process);
+    return lives;
+}
+
 unsigned os_cpu_count(void)
 {
     SYSTEM_INFO info;

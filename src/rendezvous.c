@@ -28,6 +28,7 @@ int rendezvous_start(void)
         return VMMC_EPROTO;
     }
     table = found;
+    rendezvous_sweep(); /* of those who died when nobody watched them */
     return 0;
 }
 
@@ -73,17 +74,56 @@ static bool process_is_gone(const vmmc_identity_t *identity)
     return watch == 0;
 }
 
-/* A record nobody will finish: its processes are dead, or one is and the other has given up.  A record that is being
- * filled still shows its previous poster or claimer, so it is left alone: a crash within that moment costs one. */
+static bool worker_is_gone(const rendezvous_shm_t *record)
+{
+    uint32_t worker = load_acquire(&record->worker);
+    return worker && !os_process_exists(worker);
+}
+
+/* A record nobody will finish.  One that is being filled or claimed still shows its previous poster or claimer, but it
+ * has a worker.  A poster that lives finds its record gone, which to it is a withdrawal. */
 static bool is_abandoned(const rendezvous_shm_t *record, uint32_t state)
 {
     vmmc_identity_t poster = record->poster, claimer = record->claimer;
-    if (state == RENDEZVOUS_FILLING || state == RENDEZVOUS_CLAIMING)
+    switch (state) {
+    case RENDEZVOUS_FREE:
         return false;
-    if (state == RENDEZVOUS_POSTED)
+    case RENDEZVOUS_FILLING:
+    case RENDEZVOUS_CLAIMING:
+        return worker_is_gone(record);
+    case RENDEZVOUS_POSTED:
         return process_is_gone(&poster);
-    bool poster_is_done = state == RENDEZVOUS_WITHDRAWN || state == RENDEZVOUS_CONFIRMED;
-    return process_is_gone(&claimer) && (poster_is_done || process_is_gone(&poster));
+    default:
+        return process_is_gone(&claimer);
+    }
+}
+
+/* The right to fill or to claim a record; that of a dead process is taken over. */
+static bool begin_work(rendezvous_shm_t *record)
+{
+    uint32_t worker = load_acquire(&record->worker);
+    return (worker == 0 || worker_is_gone(record)) && word_replace(&record->worker, worker, vmmc_self()->pid);
+}
+
+static void end_work(rendezvous_shm_t *record)
+{
+    store_release(&record->worker, 0);
+}
+
+/* What is read of a record belongs to the state word that was read before, or the swap fails. */
+static void sweep(rendezvous_shm_t *record)
+{
+    uint32_t word = load_acquire(&record->state), worker = load_acquire(&record->worker);
+    if (is_abandoned(record, STATE_OF(word)))
+        word_replace(&record->state, word, NEXT_TAG(word) | RENDEZVOUS_FREE);
+    if (worker && !os_process_exists(worker))
+        word_replace(&record->worker, worker, 0);
+}
+
+void rendezvous_sweep(void)
+{
+    for (uint32_t index = 0; table && index < RENDEZVOUS_RECORDS; index++)
+        sweep(&table->records[index]);
 }
 
 /* ---- claiming ---- */
@@ -101,21 +141,15 @@ static int make_offer(meeting_t *meeting, rendezvous_shm_t *record)
         vmmc_link_release(meeting->link);
         return error;
     }
-    record->claimer = *vmmc_self();
-    record->ticket = ticket;
-    record->mailbox = meeting->mailbox;
+    store_plain(record->claimer, *vmmc_self());
+    store_plain(record->ticket, ticket);
+    store_plain(record->mailbox, meeting->mailbox);
     return 0;
 }
 
-static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
+static bool finish_claim(meeting_t *meeting, uint32_t index, uint32_t tag)
 {
     rendezvous_shm_t *record = &table->records[index];
-    if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer)) {
-        meeting->state = MEETING_FAILED;
-        return true;
-    }
-    if (!change(record, tag, RENDEZVOUS_POSTED, RENDEZVOUS_CLAIMING))
-        return false;
     meeting->record = index;
     meeting->tag = tag;
     if (make_offer(meeting, record) != 0) {
@@ -127,6 +161,20 @@ static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
     change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_CLAIMED);
     meeting->state = MEETING_CLAIMED;
     return true;
+}
+
+static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
+{
+    rendezvous_shm_t *record = &table->records[index];
+    if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer)) {
+        meeting->state = MEETING_FAILED;
+        return true;
+    }
+    if (!begin_work(record))
+        return false;
+    bool done = change(record, tag, RENDEZVOUS_POSTED, RENDEZVOUS_CLAIMING) && finish_claim(meeting, index, tag);
+    end_work(record);
+    return done;
 }
 
 /* The other end's record, if it has posted one. */
@@ -152,12 +200,13 @@ static rendezvous_shm_t *take_free_record(meeting_t *meeting)
         for (unsigned step = 0; step < RENDEZVOUS_PROBES; step++) {
             rendezvous_shm_t *record = probe(meeting, step, &meeting->record);
             uint32_t word = load_acquire(&record->state), state = STATE_OF(word);
-            if (state != RENDEZVOUS_FREE && (pass == 0 || !is_abandoned(record, state)))
+            if ((state != RENDEZVOUS_FREE && (pass == 0 || !is_abandoned(record, state))) || !begin_work(record))
                 continue;
             if (word_replace(&record->state, word, NEXT_TAG(word) | RENDEZVOUS_FILLING)) {
                 meeting->tag = NEXT_TAG(word);
                 return record;
             }
+            end_work(record);
         }
     }
     return NULL;
@@ -171,10 +220,11 @@ static void post(meeting_t *meeting)
         meeting->state = MEETING_FAILED;
         return;
     }
-    record->poster = *vmmc_self();
-    record->poster_end = meeting->self;
-    record->claimer_end = meeting->peer;
+    store_plain(record->poster, *vmmc_self());
+    store_plain(record->poster_end, meeting->self);
+    store_plain(record->claimer_end, meeting->peer);
     change(record, meeting->tag, RENDEZVOUS_FILLING, RENDEZVOUS_POSTED);
+    end_work(record);
     meeting->state = MEETING_POSTED;
 }
 

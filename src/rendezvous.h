@@ -38,6 +38,8 @@ typedef struct meeting {
 
 /* Open the table of this user.  Errors: VMMC_ENOMEM; VMMC_EACCES: somebody else made it; VMMC_EPROTO: other version. */
 int rendezvous_start(void);
+/* Free the records that dead processes have left: after a death, before somebody needs the room. */
+void rendezvous_sweep(void);
 /* Look for the other end's record and claim it, or post one.  The result is in meeting->state. */
 void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self, const endpoint_t *peer,
                    still_connected_t still_connected);

@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define SHM_VERSION 3u
+#define SHM_VERSION 4u
 #define SHM_AT(type, field, offset) static_assert(offsetof(type, field) == (offset), #type "." #field " is ABI")
 #define SHM_SIZE(type, size) static_assert(sizeof(type) == (size), #type " is ABI")
 
@@ -227,7 +227,8 @@ static_assert(sizeof(stream_shm_t) <= VMMC_MAILBOX_BYTES, "a stream fits its mai
 
 /* FREE -> FILLING -> POSTED (first end) -> CLAIMING -> CLAIMED (second end) -> CONFIRMED (first) -> FREE (second).
  * WITHDRAWN: the first end does not want it after all; the second frees it.
- * Every change is a compare-and-swap; FILLING and CLAIMING belong to the process that made the change. */
+ * Every change is a compare-and-swap; FILLING and CLAIMING belong to the process whose number stands in `worker`.  It is
+ * there before the change and until after the next one, so that the record of a process that dies in between is known. */
 enum rendezvous_state {
     RENDEZVOUS_FREE,
     RENDEZVOUS_FILLING,
@@ -248,6 +249,7 @@ SHM_SIZE(endpoint_t, 20);
 
 typedef struct rendezvous_shm {
     _Alignas(SHM_LINE) word_t state; /* generation << 8 | rendezvous_state, so that a reused record is noticed */
+    word_t worker;                   /* process number, by compare-and-swap; 0: nobody */
     endpoint_t poster_end;           /* poster: its own end */
     endpoint_t claimer_end;          /* poster: the end it expects */
     vmmc_identity_t poster;          /* poster */

@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include "async.h"
+#include "rendezvous.h"
 #include "stray.h"
 #include "vmmc_lend.h"
 #include "watcher.h"
@@ -70,6 +71,7 @@ static void kick_if_on_link(sock_t *sock, void *link)
 static void notice_death(vmmc_link_t *link)
 {
     fdtab_each(kick_if_on_link, link);
+    rendezvous_sweep();
 }
 
 static const watcher_duties_t duties = {.rounds = {serve_peers, async_serve, stray_round}, .on_death = notice_death};

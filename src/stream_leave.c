@@ -90,7 +90,10 @@ void stream__restore_now(stream_t *stream)
 
 int stream__thaw(stream_t *stream)
 {
-    stream->tx.frozen = false;
+    half_t *tx = &stream->tx;
+    tx->frozen = false;
+    if (vmmc_link_is_dead(stream->link) || (load_acquire(&tx->flow->consumer) & FLOW_READER_CLOSED))
+        return STREAM_BY_KERNEL; /* and what the other side has sent is still to be received */
     return stream__give_up(stream, "the receiver asked to hold still and then did not finish");
 }
 

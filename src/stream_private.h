@@ -81,7 +81,7 @@ void stream__leave(stream_t *stream, half_t *half);
 void stream__consent_if_asked(stream_t *stream);
 /* Tell the sender FLOW_READER_* bits; rx.lock held. */
 void stream__tell_sender(stream_t *stream, uint32_t bits);
-/* A frozen sender gives up on its receiver: the connection is reset.  Returns STREAM_RESET. */
+/* A frozen sender gives up on its receiver: if that is gone, the kernel tells; otherwise the connection is reset. */
 int stream__thaw(stream_t *stream);
 /* The socket is being closed: if the receiver has returned bytes, give them to the kernel now; tx.lock held. */
 void stream__restore_now(stream_t *stream);

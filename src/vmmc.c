@@ -93,8 +93,8 @@ static int create_arena(vmmc_link_t *link)
     if (error)
         return error;
     link->arena = link->section.base;
-    link->arena->version = SHM_VERSION;
-    link->arena->creator = node.self;
+    store_plain(link->arena->version, SHM_VERSION);
+    store_plain(link->arena->creator, node.self);
     store_release(&link->arena->magic, ARENA_MAGIC); /* pairs with the acquire in join_arena() */
     return 0;
 }

@@ -61,7 +61,7 @@ int wait_start(uint8_t page_key[VMMC_KEY_BYTES])
     if (error)
         return error;
     own.page.shm = own.page.section.base;
-    own.page.shm->version = SHM_VERSION;
+    store_plain(own.page.shm->version, SHM_VERSION);
     store_release(&own.page.shm->magic, WAITER_MAGIC);
     return 0;
 }

@@ -340,6 +340,89 @@ static void a_confirmed_record_is_free_when_its_claimer_is_dead(void **state)
     meeting_cancel(&a);
 }
 
+/* The number of a process that has ended. */
+static uint32_t dead_number(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return (uint32_t)child;
+}
+
+static void set_workers(uint32_t worker)
+{
+    os_section_t section;
+    rendezvous_table_shm_t *table = table_of(&section);
+    for (unsigned i = 0; i < RENDEZVOUS_RECORDS; i++)
+        store_release(&table->records[i].worker, worker);
+    os_section_close(&section);
+}
+
+/* A record shows its poster and claimer only when they have filled it in. */
+static void a_sweep_frees_what_dead_processes_have_left(void **state)
+{
+    const vmmc_identity_t dead = nobody();
+    (void)state;
+    for (uint32_t kind = RENDEZVOUS_FREE; kind <= RENDEZVOUS_WITHDRAWN; kind++) {
+        bool at_work = kind == RENDEZVOUS_FILLING || kind == RENDEZVOUS_CLAIMING;
+        fill_table(kind, at_work ? vmmc_self() : &dead, at_work ? vmmc_self() : &dead);
+        set_workers(dead_number());
+        rendezvous_sweep();
+        assert_int_equal(records_in_use(), 0);
+    }
+}
+
+static void a_sweep_leaves_the_living_alone(void **state)
+{
+    const vmmc_identity_t dead = nobody();
+    (void)state;
+    for (uint32_t kind = RENDEZVOUS_FILLING; kind <= RENDEZVOUS_WITHDRAWN; kind++) {
+        bool at_work = kind == RENDEZVOUS_FILLING || kind == RENDEZVOUS_CLAIMING;
+        fill_table(kind, at_work ? &dead : vmmc_self(), at_work ? &dead : vmmc_self());
+        set_workers(at_work ? vmmc_self()->pid : 0);
+        rendezvous_sweep();
+        assert_int_equal(records_in_use(), RENDEZVOUS_RECORDS);
+    }
+}
+
+/* The poster still asks for its record: to it that is a withdrawal. */
+static void the_poster_of_a_swept_record_stays_with_the_kernel(void **state)
+{
+    const vmmc_identity_t dead = nobody();
+    meeting_t a, b;
+    os_section_t section;
+    (void)state;
+    begin(&a, 1000, 2000);
+    begin(&b, 2000, 1000);
+    assert_int_equal(b.state, MEETING_CLAIMED);
+    table_of(&section)->records[a.record].claimer = dead;
+    rendezvous_sweep();
+    assert_int_equal(records_in_use(), 0);
+    assert_int_equal(meeting_poll(&a), MEETING_FAILED);
+    assert_int_equal(meeting_poll(&b), MEETING_FAILED);
+    os_section_close(&section);
+}
+
+static void records_that_dead_processes_worked_on_are_used_again(void **state)
+{
+    meeting_t a, b;
+    (void)state;
+    for (uint32_t kind = RENDEZVOUS_FREE; kind <= RENDEZVOUS_CLAIMING; kind++) {
+        if (kind == RENDEZVOUS_POSTED)
+            continue;
+        fill_table(kind, vmmc_self(), vmmc_self());
+        set_workers(dead_number());
+        begin(&a, 1000, 2000);
+        assert_int_equal(a.state, MEETING_POSTED);
+        begin(&b, 2000, 1000);
+        meeting_poll(&a);
+        meeting_poll(&b);
+        check_joined(&a, &b);
+    }
+}
+
 static void hostile_records_join_nobody(void **state)
 {
     uint32_t random = 1;
@@ -510,6 +593,10 @@ int main(int argc, char **argv)
         CASE(a_record_of_a_dead_process_joins_nobody),
         CASE(a_full_table_leaves_connections_on_the_kernel),
         CASE(records_of_dead_processes_are_used_again),
+        CASE(a_sweep_frees_what_dead_processes_have_left),
+        CASE(a_sweep_leaves_the_living_alone),
+        CASE(the_poster_of_a_swept_record_stays_with_the_kernel),
+        CASE(records_that_dead_processes_worked_on_are_used_again),
         CASE(hostile_records_join_nobody),
         CASE(threads_that_come_at_once_meet),
         CASE(a_withdrawal_during_the_race_is_seen_by_both),

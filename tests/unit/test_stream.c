@@ -122,6 +122,26 @@ static void both_directions_at_once_while_small_rings_overflow(void **state)
     both_directions_at_once(8192, 30000);
 }
 
+/* A process that dies with bytes of ours unread has its connections reset, which takes away what it has sent and is not
+ * in our receive buffer yet.  The kernel tells of the reset once, perhaps to another thread, and then of an end.  Whoever
+ * has announced those bytes is no liar. */
+static void announced_bytes_that_the_kernel_loses_are_a_reset_and_no_lie(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[1000];
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    assert_int_equal(unit_receive(&pair.end[1], bytes, 1, false), STREAM_AGAIN);
+    stream_forbid_sending(&pair.end[0]);
+    assert_int_equal(unit_send(&pair.end[0], 1, 0, sizeof bytes, true), sizeof bytes);
+    unit_kernel_expect(pair.fd[1], 1, 0, sizeof bytes);
+    close(pair.fd[0]);
+    pair.fd[0] = -1;
+    assert_int_equal(unit_receive(&pair.end[1], bytes, sizeof bytes, true), STREAM_RESET);
+    assert_false(vmmc_is_distrustful());
+    unit_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +152,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stream_that_was_closed_serves_the_next_connection),
         cmocka_unit_test(both_directions_at_once_while_rings_grow),
         cmocka_unit_test(both_directions_at_once_while_small_rings_overflow),
+        cmocka_unit_test(announced_bytes_that_the_kernel_loses_are_a_reset_and_no_lie),
     };
     return unit_main(argc, argv, tests);
 }

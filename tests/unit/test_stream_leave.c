@@ -1,6 +1,9 @@
 /* test_stream_leave: streams that go back to the kernel for good while bytes are on their way. */
 #include "unit.h"
 
+#include "stream_private.h"
+#include "vmmc_private.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -460,6 +463,23 @@ static void both_ends_leave_in_traffic(void **state)
     leave_often(2, 4096, 65536);
 }
 
+/* We hold still for a receiver that dies before it is done: what it has sent is ours all the same. */
+static void what_a_process_sent_that_died_while_it_left_is_received(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    assert_int_equal(unit_send(&pair.end[1], 1, 0, 500, true), 500);
+    stream__tell_sender(&pair.end[1], FLOW_READER_LEAVES);
+    stream_serve_peer(&pair.end[0]);
+    assert_true(pair.end[0].tx.frozen);
+    store_release(&pair.end[0].link->dead, 1);
+    assert_int_equal(unit_send(&pair.end[0], 1, 0, 1, true), STREAM_BY_KERNEL);
+    unit_expect(&pair.end[0], 1, 0, 500);
+    unit_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +502,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(two_threads_that_leave_both_return_when_it_is_done),
         cmocka_unit_test(bytes_that_never_come_do_not_hold_up_leaving),
         cmocka_unit_test(an_end_sent_by_the_kernel_does_not_keep_the_receiver_from_leaving),
+        cmocka_unit_test(what_a_process_sent_that_died_while_it_left_is_received),
     };
     return unit_main(argc, argv, tests);
 }

@@ -89,6 +89,11 @@ void unit_start(void)
         unit_fail(__FILE__, __LINE__, "the layers start");
 }
 
+void unit_set_futex(bool on)
+{
+    use_futex = on;
+}
+
 bool unit_uses_futex(void)
 {
     return use_futex;
@@ -352,7 +357,7 @@ static int piece_by_kernel(stream_t *stream, transfer_t *transfer, bool sending)
     return moved;
 }
 
-static int piece(stream_t *stream, transfer_t *transfer, bool sending)
+int unit_piece(stream_t *stream, transfer_t *transfer, bool sending)
 {
     for (;;) {
         int moved = sending ? stream_send(stream, transfer) : stream_receive(stream, transfer);
@@ -369,7 +374,7 @@ static int send_all(unit_program_t *program, uint8_t *bytes, uint32_t count)
 {
     while (count) {
         transfer_t transfer = request(program->stream, bytes, count, true);
-        int moved = piece(program->stream, &transfer, true);
+        int moved = unit_piece(program->stream, &transfer, true);
         if (moved < 0)
             return moved;
         unit_check((uint32_t)moved <= count);
@@ -411,7 +416,7 @@ void *unit_receiver(void *argument)
         uint32_t part = unit_random(&random, unit_random(&random, 4) ? program->most : 200) + 1;
         part = part < program->most ? part : program->most;
         transfer_t transfer = request(program->stream, bytes, part, true);
-        int moved = piece(program->stream, &transfer, false);
+        int moved = unit_piece(program->stream, &transfer, false);
         if (moved <= 0) {
             program->result = moved;
             break;

@@ -40,6 +40,8 @@ typedef struct unit_cases {
 } unit_cases_t;
 int unit_run(int argc, char **argv, unit_cases_t tests, bool start);
 bool unit_uses_futex(void);
+/* Before unit_start(). */
+void unit_set_futex(bool on);
 /* Start the layers in this process, with the first waiter kept for the watcher as in a real process. */
 void unit_start(void);
 /* Remove the names of this process's shared objects, and of dead processes it had links to. */
@@ -76,6 +78,8 @@ void unit_promote(unit_pair_t *pair);
 /* One call of the stream, with bytes of the pattern. */
 int unit_send(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count, bool blocking);
 int unit_receive(stream_t *stream, void *bytes, uint32_t count, bool blocking);
+/* One piece by whatever carries the direction; a count, or the reason why not. */
+int unit_piece(stream_t *stream, transfer_t *transfer, bool sending);
 /* No more bytes will be sent. */
 void unit_shut(stream_t *stream);
 /* Receive exactly these bytes, by the stream or straight from the kernel. */
