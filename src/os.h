@@ -104,6 +104,7 @@ void os_futex_wake(word_t *word);
 /* ---- one pointer per thread ---- */
 
 void *os_thread_slot_get(void);
-void os_thread_slot_set(void *value);
+/* False: the system has no room for it. */
+bool os_thread_slot_set(void *value);
 
 #endif

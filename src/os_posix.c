@@ -320,7 +320,8 @@ void *os_thread_slot_get(void)
     return thread_value;
 }
 
-void os_thread_slot_set(void *value)
+bool os_thread_slot_set(void *value)
 {
     thread_value = value;
+    return true;
 }

@@ -422,7 +422,7 @@ void *os_thread_slot_get(void)
     return TlsGetValue(thread_slot());
 }
 
-void os_thread_slot_set(void *value)
+bool os_thread_slot_set(void *value)
 {
-    TlsSetValue(thread_slot(), value);
+    return TlsSetValue(thread_slot(), value);
 }

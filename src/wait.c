@@ -98,12 +98,24 @@ waiter_t *wait_reserve(void)
     return waiter;
 }
 
+static void give_back(waiter_t *waiter)
+{
+    os_event_close(waiter->event);
+    lock_take(&own.lock);
+    own.taken[waiter->slot] = 0;
+    lock_release(&own.lock);
+    free(waiter);
+}
+
 waiter_t *wait_mine(void)
 {
     waiter_t *waiter = os_thread_slot_get();
     if (!waiter) {
         waiter = wait_reserve();
-        os_thread_slot_set(waiter);
+        if (waiter && !os_thread_slot_set(waiter)) {
+            give_back(waiter); /* nobody would find it again */
+            waiter = NULL;
+        }
     }
     return waiter;
 }
@@ -116,11 +128,7 @@ void wait_thread_ends(void)
     for (wait_guard_t *guard = waiter->guards; guard; guard = guard->outer)
         guard->abandon(guard);
     os_thread_slot_set(NULL);
-    os_event_close(waiter->event);
-    lock_take(&own.lock);
-    own.taken[waiter->slot] = 0;
-    lock_release(&own.lock);
-    free(waiter);
+    give_back(waiter);
 }
 
 uint32_t wait_number(const waiter_t *waiter)

@@ -24,7 +24,7 @@ int wait_start(uint8_t page_key[VMMC_KEY_BYTES]);
 /* Set the longest spin in microseconds. */
 void wait_set_spin(uint32_t spin_us);
 
-/* The calling thread's waiter; NULL if all are taken (wait_sleep() then naps). */
+/* The calling thread's waiter; NULL if all are taken, or for want of memory (wait_sleep() then naps). */
 waiter_t *wait_mine(void);
 /* Let its guards put in order what the calling thread leaves behind, and give its waiter back: it is ending. */
 void wait_thread_ends(void);
