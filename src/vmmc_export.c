@@ -30,11 +30,6 @@ static void free_pieces(heap_t *heap)
     }
     for (uint32_t i = 0; i < ARENA_EXPORTS; i++)
         free(heap->exports[i].piece);
-    while (heap->late) {
-        late_export_t *late = heap->late;
-        heap->late = late->next;
-        free(late);
-    }
 }
 
 void vmmc__heap_close(vmmc_link_t *link)
@@ -183,15 +178,16 @@ bool vmmc__has_left(vmmc_link_t *link, uint32_t mailbox, uint32_t use)
 /* Called with the heap locked. */
 static void sweep_late_exports(vmmc_link_t *link)
 {
-    late_export_t **at = &link->heap.late;
+    heap_t *heap = &link->heap;
+    uint32_t *at = &heap->late;
     while (*at) {
-        late_export_t *late = *at;
-        if (vmmc__has_left(link, late->mailbox, late->use)) {
-            *at = late->next;
-            unexport(link, late->handle);
-            free(late);
+        uint32_t index = *at - 1;
+        if (vmmc__has_left(link, heap->exports[index].mailbox, heap->exports[index].use)) {
+            *at = heap->exports[index].next_late;
+            heap->exports[index].is_late = false;
+            unexport(link, heap->exports[index].handle);
         } else {
-            at = &late->next;
+            at = &heap->exports[index].next_late;
         }
     }
 }
@@ -226,15 +222,18 @@ void vmmc_unexport(vmmc_link_t *link, uint32_t handle)
 
 void vmmc_unexport_later(vmmc_link_t *link, uint32_t handle, uint32_t mailbox)
 {
-    late_export_t *late = malloc(sizeof *late);
-    if (!late)
-        return; /* the memory stays exported until the arena goes */
-    uint32_t index = mailbox % ARENA_MAILBOXES;
-    *late = (late_export_t){.handle = handle, .mailbox = index, .use = link->mailboxes[index].use};
-    lock_take(&link->heap.lock);
-    late->next = link->heap.late;
-    link->heap.late = late;
-    lock_release(&link->heap.lock);
+    heap_t *heap = &link->heap;
+    uint32_t index = HANDLE_INDEX(handle), box = mailbox % ARENA_MAILBOXES;
+    lock_take(&heap->lock);
+    if (index < ARENA_EXPORTS && heap->exports[index].piece && !heap->exports[index].is_late) {
+        heap->exports[index].handle = handle;
+        heap->exports[index].mailbox = box;
+        heap->exports[index].use = link->mailboxes[box].use;
+        heap->exports[index].is_late = true;
+        heap->exports[index].next_late = heap->late;
+        heap->late = index + 1;
+    }
+    lock_release(&heap->lock);
 }
 
 /* ---- import ---- */

@@ -27,16 +27,13 @@ typedef struct heap {
     struct {
         heap_piece_t *piece; /* NULL: not exported */
         uint32_t size;
+        bool is_late; /* in the list */
+        uint32_t next_late;
+        uint32_t handle, mailbox, use; /* the other side may write to it until it has left that use of that mailbox */
     } exports[ARENA_EXPORTS];
     uint32_t next_export;
-    struct late_export *late;
+    uint32_t late; /* index of an export that is to go, plus one; 0: none.  Giving up memory must not take any */
 } heap_t;
-
-/* An export whose memory the other side may still be writing to, until it has left that use of that mailbox. */
-typedef struct late_export {
-    struct late_export *next;
-    uint32_t handle, mailbox, use;
-} late_export_t;
 
 typedef struct imports {
     vmmc_lock_t lock;
