@@ -167,6 +167,7 @@ enum flow_state_bits {
     FLOW_FROZEN = 32,    /* the sender holds still until the receiver has returned what it had not read */
     FLOW_RESTORED = 64,  /* the returned bytes are in the kernel connection */
     FLOW_HOLDS = 128,    /* its program may store into a ring after the switch that ended it, so that memory is not used again */
+    FLOW_REFUSED = 256, /* with RESTORED: the sender has no memory for the returned bytes; the receiver keeps them */
 };
 enum flow_reader_bits {
     FLOW_READER_CLOSED = 1,

@@ -52,17 +52,30 @@ static int send_returned(stream_t *stream, const uint8_t *bytes, uint32_t count,
     return stream->kernel->send(stream->socket, bytes + at, end - at);
 }
 
+/* How many bytes the receiver has returned, mapped here. */
+static uint32_t map_returned(stream_t *stream, vmmc_region_t *region)
+{
+    half_t *tx = &stream->tx;
+    uint32_t count = load_relaxed(&tx->flow->returned_bytes), handle = load_relaxed(&tx->flow->returned);
+    int error = count ? vmmc_import(stream->link, handle, region) : 0;
+    if (error == 0 && count <= region->size)
+        return count;
+    if (error == 0 || error == VMMC_EPROTO) {
+        stream__break(stream, "the receiver returned bytes that are not there");
+    } else {
+        log_error("socket %lu: no memory for bytes that the other end returns; it keeps them",
+                  (unsigned long)stream->socket);
+        stream__mark(tx, FLOW_REFUSED);
+    }
+    return tx->restored;
+}
+
 /* Give the returned bytes to the kernel.  True: there are more, but the kernel has no room now. */
 static bool restore(stream_t *stream)
 {
     half_t *tx = &stream->tx;
     vmmc_region_t region = {0};
-    uint32_t count = load_relaxed(&tx->flow->returned_bytes), handle = load_relaxed(&tx->flow->returned);
-    uint32_t urgent = load_relaxed(&tx->flow->returned_urgent);
-    if (count && (vmmc_import(stream->link, handle, &region) != 0 || count > region.size)) {
-        stream__break(stream, "the receiver returned bytes that are not there");
-        count = tx->restored;
-    }
+    uint32_t count = map_returned(stream, &region), urgent = load_relaxed(&tx->flow->returned_urgent);
     while (tx->restored < count) {
         int moved = send_returned(stream, region.base, count, urgent);
         if (moved == STREAM_AGAIN)
@@ -169,16 +182,28 @@ static uint32_t look_at_unread(stream_t *stream)
     return unread_bytes(&stream->rx);
 }
 
-/* Take everything out of the carriers into an export of our own.  The sender holds still, so what it has announced is
- * there or will be in an instant. */
-static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
+/* Room for unread bytes in an export of our own, and memory to keep them in should the sender not take them: when they
+ * are out of their carriers it is too late to find that there is none. */
+static bool make_room(stream_t *stream, uint32_t count, vmmc_region_t *region, uint8_t **spare)
 {
-    uint32_t size = 4096, done = 0;
-    uint64_t until = os_now_us() + STREAM_PATIENCE_US;
+    uint32_t size = 4096;
     while (size < count)
         size *= 2;
-    if (vmmc_export(stream->link, size, region) != 0)
-        return STREAM_RESET;
+    *spare = malloc(count);
+    if (*spare && vmmc_export(stream->link, size, region) == 0)
+        return true;
+    free(*spare);
+    *spare = NULL;
+    log_error("socket %lu: no memory to return unread bytes", (unsigned long)stream->socket);
+    return false;
+}
+
+/* Take everything out of the carriers.  The sender holds still, so what it has announced is there or will be in an
+ * instant. */
+static int collect(stream_t *stream, const vmmc_region_t *region, uint32_t count)
+{
+    uint32_t done = 0;
+    uint64_t until = os_now_us() + STREAM_PATIENCE_US;
     while (done < count) {
         int moved = drain(stream, region->base + done, count - done);
         if (moved == STREAM_AGAIN && os_now_us() < until && !load_relaxed(&stream->closing))
@@ -192,19 +217,17 @@ static int collect(stream_t *stream, vmmc_region_t *region, uint32_t count)
 
 /* The sender could not take them back: they stay in this process, before anything else.  An urgent byte is then only
  * to be had aside. */
-static int keep_leftover(half_t *rx, uint8_t *bytes, uint32_t count, uint32_t up_to_urgent)
+static void keep_leftover(half_t *rx, const uint8_t *bytes, uint32_t count, uint32_t up_to_urgent, uint8_t **spare)
 {
-    if (up_to_urgent && !rx->urgent.in_line) {
-        memmove(bytes + up_to_urgent - 1, bytes + up_to_urgent, count - up_to_urgent);
-        count--;
-    }
-    rx->leftover = count ? malloc(count) : NULL;
-    if (!rx->leftover)
-        return count ? STREAM_RESET : STREAM_AGAIN;
-    memcpy(rx->leftover, bytes, count);
+    uint32_t first = up_to_urgent && !rx->urgent.in_line ? up_to_urgent - 1 : count, skipped = first < count;
+    if (count == skipped)
+        return;
+    memcpy(*spare, bytes, first);
+    memcpy(*spare + first, bytes + first + skipped, count - first - skipped);
+    rx->leftover = *spare;
     rx->leftover_at = 0;
-    rx->leftover_end = count;
-    return STREAM_AGAIN;
+    rx->leftover_end = count - skipped;
+    *spare = NULL;
 }
 
 /* The sender has ended half-way: what it had put back by then is a part of what is kept.  The kernel connection was
@@ -225,44 +248,53 @@ static void discard_restored(stream_t *stream, uint32_t count)
     }
 }
 
-/* What became of the returned bytes; 0: the kernel carries them. */
-static int await_restored(stream_t *stream, const vmmc_region_t *region, uint32_t count, uint32_t up_to_urgent)
+/* What became of the returned bytes.  0: the kernel carries them; STREAM_AGAIN: they are kept in `spare`. */
+static int await_restored(stream_t *stream, const vmmc_region_t *region, uint32_t count, uint32_t up_to_urgent,
+                          uint8_t **spare)
 {
     half_t *rx = &stream->rx;
     bool answered = await_sender(stream, FLOW_RESTORED | FLOW_CLOSED);
-    if (load_acquire(&rx->flow->state) & FLOW_RESTORED)
+    uint32_t state = load_acquire(&rx->flow->state);
+    if ((state & FLOW_RESTORED) && !(state & FLOW_REFUSED))
         return 0;
     if (!answered && !vmmc_link_is_dead(stream->link))
         return stream__give_up(stream, "the sender did not take returned bytes in time");
-    discard_restored(stream, count);
-    return keep_leftover(rx, region->base, count, up_to_urgent);
+    if (!(state & FLOW_REFUSED))
+        discard_restored(stream, count);
+    keep_leftover(rx, region->base, count, up_to_urgent, spare);
+    return STREAM_AGAIN;
 }
 
+/* Returns `count` bytes, or none: the sender waits for that. */
+static int hand_over(stream_t *stream, const vmmc_region_t *region, uint32_t count, uint8_t **spare)
+{
+    half_t *rx = &stream->rx;
+    uint32_t start = rx->position;
+    urgent_t urgent = rx->urgent;
+    if (count && collect(stream, region, count) != 0)
+        return stream__break(stream, "unread bytes could not be returned to the sender");
+    rx->urgent = urgent;
+    uint32_t up_to_urgent = stream__return_urgent(rx, region->base, start, &count);
+    store_relaxed(&rx->flow->returned, region->handle);
+    store_relaxed(&rx->flow->returned_bytes, count);
+    store_relaxed(&rx->flow->returned_urgent, up_to_urgent);
+    stream__tell_sender(stream, FLOW_READER_RETURNED);
+    return await_restored(stream, region, count, up_to_urgent, spare);
+}
+
+/* Too much for one export, borrowed, or no memory: this process keeps it where it is. */
 static int return_unread(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     vmmc_region_t region = {0};
-    uint32_t unread = look_at_unread(stream), count = unread <= MAX_RETURNED && !rx->held.count ? unread : 0;
-    bool all = count == unread;
-    uint32_t start = rx->position;
-    urgent_t urgent = rx->urgent;
-    if (count && collect(stream, &region, count) != 0) {
-        if (region.handle)
-            vmmc_unexport(stream->link, region.handle); /* the sender has never heard of it */
-        return stream__break(stream, "unread bytes could not be returned to the sender");
-    }
-    rx->urgent = urgent;
-    uint32_t up_to_urgent = stream__return_urgent(rx, region.base, start, &count);
-    store_relaxed(&rx->flow->returned, region.handle);
-    store_relaxed(&rx->flow->returned_bytes, count);
-    store_relaxed(&rx->flow->returned_urgent, up_to_urgent);
-    stream__tell_sender(stream, FLOW_READER_RETURNED);
-    int result = await_restored(stream, &region, count, up_to_urgent);
+    uint8_t *spare = NULL;
+    uint32_t unread = look_at_unread(stream);
+    bool all = unread <= MAX_RETURNED && !rx->held.count && (!unread || make_room(stream, unread, &region, &spare));
+    int result = hand_over(stream, &region, all ? unread : 0, &spare);
     if (region.handle)
         vmmc_unexport_later(stream->link, region.handle, stream->mailbox);
-    if (result)
-        return result;
-    return all ? 0 : STREAM_AGAIN; /* too much for one export, or borrowed: this process keeps it */
+    free(spare);
+    return result == 0 && !all ? STREAM_AGAIN : result;
 }
 
 /* True if all that is unread lies in the kernel connection, where the kernel's own calls find it. */
