@@ -30,7 +30,7 @@ static _Atomic(sock_t *) *slot_of(uintptr_t handle, bool create)
     if (!page && create) {
         page = calloc(1, sizeof *page);
         atomic_store_explicit(at, page, memory_order_release);
-        if (index >> PAGE_BITS >= load_relaxed(&fdtab.used))
+        if (page && index >> PAGE_BITS >= load_relaxed(&fdtab.used))
             store_release(&fdtab.used, (uint32_t)(index >> PAGE_BITS) + 1);
     }
     return page ? &page->slots[index & (PAGE_SLOTS - 1)] : NULL;
@@ -62,13 +62,13 @@ sock_t *fdtab_create(uintptr_t handle, sock_t **stale)
     sock_t *sock = slot ? take_retired() : NULL;
     if (slot && !sock)
         sock = calloc(1, sizeof *sock);
-    if (sock) {
+    if (sock)
         sock_reset(sock, handle);
+    if (slot)
         *stale = atomic_exchange_explicit(slot, sock, memory_order_acq_rel);
-        if (*stale) {
-            (*stale)->next_retired = fdtab.retired;
-            fdtab.retired = *stale;
-        }
+    if (*stale) {
+        (*stale)->next_retired = fdtab.retired;
+        fdtab.retired = *stale;
     }
     lock_release(&fdtab.lock);
     return sock;

@@ -3,6 +3,7 @@
 
 #include "async.h"
 #include "rendezvous.h"
+#include "log.h"
 #include "stray.h"
 #include "vmmc_lend.h"
 #include "watcher.h"
@@ -20,12 +21,15 @@ sock_t *sockets_open(uintptr_t handle, bool may_stream)
         retire(stale);
     if (sock && may_stream)
         store_release(&sock->mode, SOCK_FRESH);
+    else if (!sock)
+        log_error("socket %lu: stays on the kernel: no memory for it here", (unsigned long)handle);
     return sock;
 }
 
+/* What a listener that is not in the table hands down, above all window messages, only the system knows. */
 sock_t *sockets_accepted(uintptr_t handle, const sock_t *listener)
 {
-    sock_t *sock = sockets_open(handle, !listener || sock_mode(listener) == SOCK_FRESH);
+    sock_t *sock = sockets_open(handle, listener && sock_mode(listener) == SOCK_FRESH);
     if (sock && listener)
         sock_inherit(sock, listener);
     return sock;
