@@ -126,6 +126,26 @@ void rendezvous_sweep(void)
         sweep(&table->records[index]);
 }
 
+static void fail(meeting_t *meeting, const char *why)
+{
+    meeting->state = MEETING_FAILED;
+    meeting->why = why;
+}
+
+static const char *reason(int error)
+{
+    switch (error) {
+    case VMMC_ENOMEM:
+        return "no memory for an arena, or all of its places are taken";
+    case VMMC_EACCES:
+        return "the other process's memory belongs to another user";
+    case VMMC_EPROTO:
+        return "what the other process wrote in the rendezvous table cannot be true";
+    default:
+        return "the other process cannot be watched or woken, or is gone";
+    }
+}
+
 /* ---- claiming ---- */
 
 /* Fills in the claimer's part of a record that is CLAIMING by us. */
@@ -152,10 +172,11 @@ static bool finish_claim(meeting_t *meeting, uint32_t index, uint32_t tag)
     rendezvous_shm_t *record = &table->records[index];
     meeting->record = index;
     meeting->tag = tag;
-    if (make_offer(meeting, record) != 0) {
+    int error = make_offer(meeting, record);
+    if (error) {
         vmmc_identity_t poster = record->poster;
         word_replace(&record->state, tag | RENDEZVOUS_CLAIMING, NEXT_TAG(tag) | RENDEZVOUS_FREE);
-        meeting->state = MEETING_FAILED;
+        fail(meeting, reason(error));
         return !process_is_gone(&poster); /* a dead process's record is out of the way now: post or look again */
     }
     change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_CLAIMED);
@@ -167,7 +188,7 @@ static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
 {
     rendezvous_shm_t *record = &table->records[index];
     if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer)) {
-        meeting->state = MEETING_FAILED;
+        fail(meeting, "its names have changed");
         return true;
     }
     if (!begin_work(record))
@@ -216,8 +237,7 @@ static void post(meeting_t *meeting)
 {
     rendezvous_shm_t *record = take_free_record(meeting);
     if (!record) {
-        log_error("the rendezvous table is full; connections stay on the kernel");
-        meeting->state = MEETING_FAILED;
+        fail(meeting, "the rendezvous table is full");
         return;
     }
     store_plain(record->poster, *vmmc_self());
@@ -246,38 +266,41 @@ void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self,
     meeting->peer = *peer;
     meeting->home = home_of(self, peer);
     meeting->still_connected = still_connected;
-    meeting->state = MEETING_FAILED;
+    fail(meeting, vmmc_is_distrustful() ? "another process broke the protocol" : "the other end was always faster");
     for (unsigned attempt = 0; table && !vmmc_is_distrustful() && attempt < 8; attempt++) {
         if (find_posted(meeting, &index, &tag) && claim(meeting, index, tag))
             return;
         post(meeting);
         if (meeting->state != MEETING_POSTED || !find_posted(meeting, &index, &tag) || !take_back(meeting))
             return;
-        meeting->state = MEETING_FAILED;
+        fail(meeting, "the other end was always faster");
         os_yield(attempt);
     }
 }
 
 /* ---- the rest of the handshake ---- */
 
-static bool join(meeting_t *meeting, const rendezvous_shm_t *record)
+static int join(meeting_t *meeting, const rendezvous_shm_t *record)
 {
     vmmc_identity_t claimer = record->claimer;
     vmmc_ticket_t ticket = record->ticket;
     meeting->mailbox = record->mailbox;
     if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer))
-        return false;
-    if (vmmc_link_join(&claimer, &ticket, &meeting->link) != 0)
-        return false;
-    if (vmmc_mailbox_find(meeting->link, meeting->mailbox, &meeting->memory) == 0)
-        return true;
-    vmmc_link_release(meeting->link);
-    return false;
+        return VMMC_EPEER;
+    int error = vmmc_link_join(&claimer, &ticket, &meeting->link);
+    if (error)
+        return error;
+    error = vmmc_mailbox_find(meeting->link, meeting->mailbox, &meeting->memory);
+    if (error)
+        vmmc_link_release(meeting->link);
+    return error;
 }
 
 static meeting_state_t confirm(meeting_t *meeting, rendezvous_shm_t *record)
 {
-    if (!join(meeting, record)) {
+    int error = join(meeting, record);
+    if (error) {
+        meeting->why = reason(error);
         change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_WITHDRAWN);
         return MEETING_FAILED;
     }
@@ -285,6 +308,7 @@ static meeting_state_t confirm(meeting_t *meeting, rendezvous_shm_t *record)
         return MEETING_MADE;
     vmmc_mailbox_leave(meeting->link, meeting->mailbox); /* the claimer has given up meanwhile */
     vmmc_link_release(meeting->link);
+    meeting->why = "the other end withdrew";
     return MEETING_FAILED;
 }
 
@@ -307,7 +331,7 @@ meeting_state_t meeting_poll(meeting_t *meeting)
     uint32_t word = load_acquire(&record->state);
     if (meeting->state == MEETING_POSTED) {
         if (TAG_OF(word) != meeting->tag)
-            meeting->state = MEETING_FAILED;
+            fail(meeting, "the other end withdrew");
         else if (STATE_OF(word) == RENDEZVOUS_CLAIMED)
             meeting->state = confirm(meeting, record);
     } else if (word == (meeting->tag | RENDEZVOUS_CONFIRMED)) {
@@ -316,7 +340,7 @@ meeting_state_t meeting_poll(meeting_t *meeting)
     } else if (word != (meeting->tag | RENDEZVOUS_CLAIMED)) {
         free_record(meeting, record, RENDEZVOUS_WITHDRAWN);
         drop_claim(meeting);
-        meeting->state = MEETING_FAILED;
+        fail(meeting, "the other end withdrew");
     }
     return meeting->state;
 }

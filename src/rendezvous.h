@@ -26,6 +26,7 @@ typedef enum meeting_state {
 typedef struct meeting {
     meeting_state_t state;
     uint32_t home; /* where the records of this connection may begin */
+    const char *why; /* FAILED: why, for the log */
     uint32_t record;
     uint32_t tag; /* the record's generation, as it stands in its state word */
     uintptr_t socket;

@@ -181,7 +181,7 @@ void sock_connected(sock_t *sock)
         note_connection(sock, &self, &peer);
         if (!why) {
             meeting_begin(&sock->meeting, sock->handle, &self, &peer, kernel_still_connected);
-            why = sock->meeting.state == MEETING_FAILED ? "the rendezvous failed" : NULL;
+            why = sock->meeting.state == MEETING_FAILED ? sock->meeting.why : NULL;
         }
         if (why)
             stay_on_kernel(sock, why);
@@ -200,7 +200,7 @@ void sock_progress(sock_t *sock)
         if (state == MEETING_MADE)
             attach(sock);
         else if (state == MEETING_FAILED)
-            stay_on_kernel(sock, "the other end withdrew");
+            stay_on_kernel(sock, sock->meeting.why);
     }
     lock_release(&sock->lock);
 }
