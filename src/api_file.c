@@ -6,6 +6,7 @@
 
 #define ASK_SYSTEM 2
 #define PIECE_BYTES 65536u /* of a file, unless the program wants smaller ones */
+#define FEW_BYTES 2048u    /* where there is no memory for a piece */
 
 /* ---- TransmitFile ---- */
 
@@ -69,12 +70,14 @@ static int send_in_place(sock_t *sock, SOCKET s, file_source_t *source, DWORD wa
 
 static int send_by_copy(sock_t *sock, SOCKET s, file_source_t *source, DWORD wanted)
 {
+    uint8_t few[FEW_BYTES];
     if (!source->buffer)
         source->buffer = malloc(source->piece);
-    if (!source->buffer)
-        return -WSAENOBUFS;
-    int count = read_file(source, source->buffer, wanted);
-    return count > 0 ? sock_send_in_turn(sock, s, source->buffer, count) : count;
+    if (!source->buffer && wanted > sizeof few)
+        wanted = sizeof few;
+    uint8_t *buffer = source->buffer ? source->buffer : few;
+    int count = read_file(source, buffer, wanted);
+    return count > 0 ? sock_send_in_turn(sock, s, buffer, count) : count;
 }
 
 static int send_file(sock_t *sock, SOCKET s, file_source_t *source)

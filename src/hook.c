@@ -63,6 +63,14 @@ static bool is_cancelled(void)
 
 /* ---- the program's side ---- */
 
+static void give_slots_back(void)
+{
+    if (hooks.hook_slot != TLS_OUT_OF_INDEXES)
+        TlsFree(hooks.hook_slot);
+    if (hooks.state_slot != TLS_OUT_OF_INDEXES)
+        TlsFree(hooks.state_slot);
+}
+
 static bool get_ready(void)
 {
     static const wait_interlude_t interlude = {run, is_cancelled};
@@ -73,6 +81,8 @@ static bool get_ready(void)
         hooks.ready = hooks.hook_slot != TLS_OUT_OF_INDEXES && hooks.state_slot != TLS_OUT_OF_INDEXES;
         if (hooks.ready)
             wait_set_interlude(&interlude);
+        else
+            give_slots_back();
     }
     lock_release(&hooks.lock);
     return hooks.ready;
