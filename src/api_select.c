@@ -7,6 +7,7 @@
 #include "kpoll.h"
 #include "wait.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define KERNEL_LOOK_RATIO 16 /* with ready user-level sockets, kernel sockets are looked at in one call of so many */
@@ -37,6 +38,7 @@ typedef struct wide_set {
     u_int count;
     SOCKET sockets[];
 } wide_set_t;
+static_assert(sizeof(wide_set_t) == sizeof(SOCKET), "inline_sets has room for the counts");
 
 typedef struct selection {
     fd_set *sets[KINDS];
@@ -46,7 +48,9 @@ typedef struct selection {
     bool strangers; /* handles that only the kernel can judge */
     bool halfway;   /* a stream with one direction by the kernel: it is one socket, and is not looked at by halves */
     uint64_t deadline;
+    void *memory; /* of a large selection */
     member_t inline_members[INLINE_MEMBERS];
+    SOCKET inline_sets[INLINE_MEMBERS + 2 * KINDS];
 } selection_t;
 
 int WINAPI api___WSAFDIsSet(SOCKET s, fd_set *set)
@@ -66,27 +70,37 @@ static unsigned set_count(const fd_set *set)
     return set ? set->fd_count : 0;
 }
 
+static size_t set_bytes(const fd_set *set)
+{
+    return sizeof(wide_set_t) + (set_count(set) + 1) * sizeof(SOCKET);
+}
+
+/* Memory only for large sets: the kernel would not see what comes by a ring, so it cannot be asked instead. */
 static bool allocate(selection_t *all)
 {
-    size_t sets = 0;
-    for (int kind = 0; kind < KINDS; kind++)
-        sets += sizeof(wide_set_t) + (set_count(all->sets[kind]) + 1) * sizeof(SOCKET);
-    size_t members = all->count <= INLINE_MEMBERS ? 0 : all->count * sizeof(member_t);
-    uint8_t *memory = malloc(members + sets);
-    if (!memory)
-        return false;
-    all->members = members ? (member_t *)(void *)memory : all->inline_members;
-    uint8_t *at = memory + members;
+    uint8_t *at = (uint8_t *)all->inline_sets;
+    all->members = all->inline_members;
+    all->memory = NULL;
+    if (all->count > INLINE_MEMBERS) {
+        size_t members = all->count * sizeof(member_t), sets = 0;
+        for (int kind = 0; kind < KINDS; kind++)
+            sets += set_bytes(all->sets[kind]);
+        all->memory = malloc(members + sets);
+        if (!all->memory)
+            return false;
+        all->members = all->memory;
+        at = (uint8_t *)all->memory + members;
+    }
     for (int kind = 0; kind < KINDS; kind++) {
         all->kernel_sets[kind] = (wide_set_t *)(void *)at;
-        at += sizeof(wide_set_t) + (set_count(all->sets[kind]) + 1) * sizeof(SOCKET);
+        at += set_bytes(all->sets[kind]);
     }
     return true;
 }
 
 static void release(selection_t *all)
 {
-    free(all->members == all->inline_members ? (void *)all->kernel_sets[0] : (void *)all->members);
+    free(all->memory);
 }
 
 static void fill(selection_t *all)
@@ -420,8 +434,10 @@ int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *except
     all.sets[WRITES] = writes;
     all.sets[EXCEPTS] = excepts;
     all.count = set_count(reads) + set_count(writes) + set_count(excepts);
-    if (all.count == 0 || !allocate(&all))
+    if (all.count == 0)
         return real_select(ignored, reads, writes, excepts, timeout);
+    if (!allocate(&all))
+        return wsaerr_fail(-WSAENOBUFS); /* which the system's own call may do as well */
     fill(&all);
     all.deadline = deadline_of(timeout);
     int result;
