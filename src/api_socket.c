@@ -109,8 +109,8 @@ SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
     if (sock)
         sock_connected(sock);
     async_enable(listener, FD_ACCEPT); /* announced before what the accepted socket has to tell */
-    if (sock && listener)
-        async_inherit(sock, listener);
+    if (accepted != INVALID_SOCKET && listener)
+        async_inherit(sock, accepted, listener);
     SetLastError(error);
     return accepted;
 }

@@ -7,6 +7,7 @@
 #include "watcher.h"
 
 #include <forward.h>
+#include <wsock32_real.h>
 
 #include <stdlib.h>
 
@@ -26,8 +27,11 @@ typedef struct async {
     kpoll_wait_t polls[3];
 } async_t;
 
+#define BLIND_LOOK_MS 10 /* where a kernel socket cannot be polled */
+
 static struct {
     SRWLOCK lock;
+    bool blind; /* in this round of the watcher's */
     async_t *list;
     _Atomic(BOOL(WINAPI *)(HWND, UINT, WPARAM, LPARAM)) post;
 } all = {.lock = SRWLOCK_INIT};
@@ -196,6 +200,7 @@ static bool poll_kernel(async_t *async, kpoll_kind_t kind, bool wanted, const wa
     }
     if (wanted && !*polled)
         *polled = kpoll_begin(&async->sock->kpoll, kind, &async->polls[kind], watcher);
+    all.blind |= wanted && !*polled;
     return *polled && kpoll_fired(&async->polls[kind]);
 }
 
@@ -249,12 +254,14 @@ unsigned async_serve(const waiter_t *watcher)
 {
     bool again = false;
     DWORD error = enter();
+    all.blind = false;
     for (async_t *async = all.list; async; async = async->next) {
         pump(async);
         again |= arm(async, watcher);
     }
+    unsigned idle = all.blind ? BLIND_LOOK_MS : WATCHER_IDLE;
     leave(error);
-    return again ? 1 : WATCHER_IDLE;
+    return again ? 1 : idle;
 }
 
 /* ---- the program's calls ---- */
@@ -317,11 +324,32 @@ bool async_select(sock_t *sock, HWND window, unsigned message, uint32_t events)
     return async || !events;
 }
 
-void async_inherit(sock_t *sock, const sock_t *listener)
+int async_select_by_system(sock_t *sock, uintptr_t handle, HWND window, unsigned message, uint32_t events)
+{
+    if (sock)
+        sock_demote(sock, "WSAAsyncSelect");
+    int result = real_WSAAsyncSelect(handle, window, message, (__LONG32)events);
+    if (sock && result == 0) { /* which makes the socket non-blocking */
+        store_release(&sock->nonblocking, 1);
+        store_release(&sock->kernel_nonblocking, 1);
+    }
+    return result;
+}
+
+/* The system knows nothing of the listener's selection. */
+static void inherit_by_system(sock_t *sock, uintptr_t handle, const async_t *from, uint32_t events)
+{
+    log_error("socket %lu: no memory for its window messages", (unsigned long)handle);
+    async_select_by_system(sock, handle, from->window, from->message, events);
+}
+
+void async_inherit(sock_t *sock, uintptr_t handle, const sock_t *listener)
 {
     DWORD error = enter();
     const async_t *from = listener->async;
-    async_t *async = from ? find_or_make(sock) : NULL;
+    async_t wanted = {.window = NULL}, *async = from && sock ? find_or_make(sock) : NULL;
+    if (from && !async)
+        wanted = *from;
     if (async) {
         async->window = from->window;
         async->message = from->message;
@@ -330,6 +358,9 @@ void async_inherit(sock_t *sock, const sock_t *listener)
         watcher_look();
     }
     leave(error);
+    if (wanted.window)
+        inherit_by_system(sock, handle, &wanted, load_relaxed(&listener->async_events));
+    SetLastError(error);
 }
 
 void async_connecting(sock_t *sock)

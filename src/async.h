@@ -14,8 +14,11 @@
 
 /* Select `events` (FD_*, 0: none) for the socket, in place of what was selected before.  False: it cannot be done here. */
 bool async_select(sock_t *sock, HWND window, unsigned message, uint32_t events);
-/* A connection from `listener` gets its selection; call it when the connection is in use (sock_connected()). */
-void async_inherit(sock_t *sock, const sock_t *listener);
+/* The system's own: the socket goes home first.  `sock`: NULL if it is not in the table.  As WSAAsyncSelect. */
+int async_select_by_system(sock_t *sock, uintptr_t handle, HWND window, unsigned message, uint32_t events);
+/* A connection from `listener` gets its selection; call it when the connection is in use (sock_connected()).  `sock`: NULL
+ * if there was no memory for it. */
+void async_inherit(sock_t *sock, uintptr_t handle, const sock_t *listener);
 /* A connect was begun: its outcome is an event. */
 void async_connecting(sock_t *sock);
 /* The program has made the call that enables these events again. */
