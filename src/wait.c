@@ -9,6 +9,7 @@
 #define FUTEX_STAGE_US 5000 /* then an alertable wait: WinSock's blocking calls run queued APCs */
 #define PREEMPTED_US 40
 #define GLANCE_US 2
+#define DOORBELL_SLOT 0 /* the watcher's */
 
 struct waiter {
     uint32_t slot;
@@ -28,6 +29,7 @@ struct waiter_page {
 
 static struct {
     waiter_page_t page;
+    uintptr_t doorbell; /* the first waiter's event, which exists as long as the page does */
     vmmc_lock_t lock;
     uint8_t taken[WAITER_SLOTS];
     uint32_t spin_us;
@@ -60,6 +62,12 @@ int wait_start(uint8_t page_key[VMMC_KEY_BYTES])
     int error = os_section_create(&own.page.section, name, sizeof(waiter_page_shm_t));
     if (error)
         return error;
+    event_name(&own.page, DOORBELL_SLOT, name);
+    own.doorbell = os_event_create(name);
+    if (!own.doorbell) {
+        os_section_close(&own.page.section);
+        return VMMC_ENOMEM;
+    }
     own.page.shm = own.page.section.base;
     store_plain(own.page.shm->version, SHM_VERSION);
     store_release(&own.page.shm->magic, WAITER_MAGIC);
@@ -228,6 +236,19 @@ bool wait_is_cancelled(void)
 
 /* ---- other processes' pages ---- */
 
+static bool is_valid(const waiter_page_shm_t *shm)
+{
+    return load_acquire(&shm->magic) == WAITER_MAGIC && shm->version == SHM_VERSION;
+}
+
+/* Whoever wants something of that process must be able to ring, however short of handles this one is by then. */
+static uintptr_t open_doorbell(const waiter_page_t *page)
+{
+    char name[64];
+    event_name(page, DOORBELL_SLOT, name);
+    return os_event_open(name);
+}
+
 waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES])
 {
     char name[64];
@@ -238,7 +259,8 @@ waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES])
     page_name(page, name);
     if (os_section_open(&page->section, name, sizeof(waiter_page_shm_t)) == 0) {
         page->shm = page->section.base;
-        if (load_acquire(&page->shm->magic) == WAITER_MAGIC && page->shm->version == SHM_VERSION)
+        page->events[DOORBELL_SLOT] = is_valid(page->shm) ? open_doorbell(page) : 0;
+        if (page->events[DOORBELL_SLOT])
             return page;
     }
     wait_page_close(page);

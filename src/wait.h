@@ -19,7 +19,7 @@
 typedef struct waiter waiter_t;
 typedef struct waiter_page waiter_page_t; /* some process's waiters, mapped */
 
-/* Create this process's page; 0 or VMMC_E*. */
+/* Create this process's page, and its doorbell: the event of the first waiter to be reserved.  0 or VMMC_E*. */
 int wait_start(uint8_t page_key[VMMC_KEY_BYTES]);
 /* Set the longest spin in microseconds. */
 void wait_set_spin(uint32_t spin_us);
@@ -50,7 +50,7 @@ void wait_unguard(waiter_t *waiter);
 /* Wake a thread of this process. */
 void wait_wake_own(uint32_t number);
 
-/* Another process's page, mapped by its key; NULL if there is no valid one. */
+/* Another process's page, mapped by its key, and its doorbell; NULL if there is no valid one, or no memory. */
 waiter_page_t *wait_page_open(const uint8_t key[VMMC_KEY_BYTES]);
 void wait_page_close(waiter_page_t *page);
 void wait_page_wake(waiter_page_t *page, uint32_t number);

@@ -246,6 +246,8 @@ static void post_from_a_dead_process(uint16_t self, uint16_t peer)
         key_to_hex(vmmc_self()->page, hex);
         snprintf(path, sizeof path, "/dev/shm/vmmc-w-%s", hex);
         unlink(path);
+        snprintf(path, sizeof path, "/dev/shm/sem.vmmc-e-%s-0", hex);
+        unlink(path);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -228,6 +228,23 @@ static void another_process_wakes_an_event_sleeper(void **state)
     wake_from_a_child(false);
 }
 
+static uintptr_t create_doorbell(const char *hex)
+{
+    char name[64];
+    snprintf(name, sizeof name, "vmmc-e-%s-0", hex);
+    uintptr_t event = os_event_create(name);
+    assert_true(event != 0);
+    return event;
+}
+
+static void remove_doorbell(const char *hex, uintptr_t event)
+{
+    char path[96];
+    os_event_close(event);
+    snprintf(path, sizeof path, "/dev/shm/sem.vmmc-e-%s-0", hex);
+    unlink(path);
+}
+
 static void pages_that_are_none_are_refused(void **state)
 {
     uint8_t key[VMMC_KEY_BYTES] = {1, 2, 3};
@@ -245,9 +262,12 @@ static void pages_that_are_none_are_refused(void **state)
     page->version = SHM_VERSION + 1;
     assert_null(wait_page_open(key));
     page->version = SHM_VERSION;
+    assert_null(wait_page_open(key));
+    uintptr_t doorbell = create_doorbell(hex);
     waiter_page_t *good = wait_page_open(key);
     assert_non_null(good);
     wait_page_close(good);
+    remove_doorbell(hex, doorbell);
     os_section_close(&section);
     assert_int_equal(os_section_create(&section, name, 4096), 0);
     assert_null(wait_page_open(key));
