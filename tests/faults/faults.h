@@ -10,13 +10,19 @@
 
 typedef enum faults_mode { FAULTS_ONE, FAULTS_FROM_THERE_ON } faults_mode_t;
 
+#ifdef FAULTS_EXPORT
+#define FAULTS_CONTROL __declspec(dllexport) /* by the DLL, to the program in the same process */
+#else
+#define FAULTS_CONTROL
+#endif
+
 /* Arm: fail request number `at`, counted from 1 from now on; 0: none, only count.  For the whole process. */
-void faults_arm(unsigned at, faults_mode_t mode);
+FAULTS_CONTROL void faults_arm(unsigned at, faults_mode_t mode);
 /* No more failures.  Returns the number of requests since faults_arm(). */
-unsigned faults_disarm(void);
+FAULTS_CONTROL unsigned faults_disarm(void);
 /* How many have failed since faults_arm(), and where the first of them was: "file.c:line", NULL if none. */
-unsigned faults_struck(void);
-const char *faults_first(void);
+FAULTS_CONTROL unsigned faults_struck(void);
+FAULTS_CONTROL const char *faults_first(void);
 
 /* For the macros: true if this one has to fail. */
 bool faults_strike(const char *file, int line);
@@ -50,7 +56,7 @@ static inline bool faults_slot_set(const char *file, int line, void *value)
 #ifdef _WIN32
 #include "nt.h"
 
-const nt_calls_t *faults_nt_calls(void); /* the driver for polls */
+const nt_calls_t *faults_nt_calls(void); /* the driver that polls sockets */
 #define nt_calls() faults_nt_calls()
 #define CreateEventA(security, manual, set, name) FAULTS_OR(NULL, CreateEventA(security, manual, set, name))
 #define CreateThread(security, stack, body, context, flags, id) \

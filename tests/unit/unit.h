@@ -88,9 +88,6 @@ void unit_kernel_expect(int fd, uint32_t seed, uint64_t offset, uint32_t count);
 
 /* ---- programs: they use whatever carries the stream, as the layer above does ---- */
 
-/* One call, whatever carries the stream now: a count, 0: the end, or STREAM_*; STREAM_AGAIN only after its deadline. */
-int unit_piece(stream_t *stream, transfer_t *transfer, bool sending);
-
 typedef struct unit_program {
     stream_t *stream;
     uint32_t seed;
