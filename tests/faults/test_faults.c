@@ -339,6 +339,15 @@ static void a_demotion_needs_no_memory(void **state)
     run_all(leave, FAULTS_FROM_THERE_ON, 3);
 }
 
+static void a_full_disk_ends_the_log(void **state)
+{
+    (void)state;
+    log_start(LOG_INFO, "/dev/full");
+    assert_true(log_wants(LOG_INFO));
+    log_info("nobody will read this");
+    assert_false(log_wants(LOG_ERROR));
+}
+
 static void remove_table(void)
 {
     char path[96];
@@ -352,6 +361,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(any_one_request_may_fail),
         cmocka_unit_test(all_requests_from_any_moment_on_may_fail),
         cmocka_unit_test(a_demotion_needs_no_memory),
+        cmocka_unit_test(a_full_disk_ends_the_log),
     };
     snprintf(own_tag, sizeof own_tag, "faults%d", (int)getpid());
     int failed = unit_main_bare(argc, argv, tests);
