@@ -1,0 +1,34 @@
+#!/usr/bin/env perl
+# Processes that lie about their sockets, in every way that a reader might believe: vmmcctl neither falls nor hangs, and
+# shows the honest ones as ever.
+use strict;
+use warnings;
+use Test::More;
+use Time::HiRes qw(time);
+use ctl_test;
+
+my @lies = qw(garbage nowhere endless outside reason modules);
+my %ours = (WINEDLLOVERRIDES => 'wsock32=n,b');
+my $port = "$scratch/port";
+
+launch(\%ours, "$build/netbench.exe", 'server', '--port-file', spell($port));
+ok(wait_for(sub { -s $port }), 'an honest server runs');
+launch(\%ours, "$build/netbench.exe", 'client', 'idle', '--port-file', spell($port), '--milliseconds', '60000');
+
+for my $lie (@lies) {
+    launch(\%ours, "$build/ctl_hostile.exe", $lie, spell("$scratch/$lie"));
+    ok(wait_for(sub { -s "$scratch/$lie" }), "a process tells the lie '$lie'");
+}
+
+sub honest { return grep { ($_->{ends}[0]{process} // '') eq 'netbench.exe' && $_->{user_level} } @{ $_[0]{connections} } }
+
+my ($list, $run);
+ok(wait_for(sub { ($list, $run) = ctl_json('list'); honest($list) }), 'the honest connection is shown');
+is($run->{code}, 0, '... and list ends well');
+is(scalar(grep { $_->{process} eq 'ctl_hostile.exe' && !$_->{readable} } @{ $list->{processes} }), 2,
+    'two liars cannot be read at all');
+unlike($run->{out}, qr/[^\x20-\x7e\r\n]/, 'no byte of theirs reaches the terminal as it is');
+is(ctl('list')->{code}, 0, 'for people it ends well too');
+is(ctl('top', '--rounds', '1', '--interval', '0.1')->{code}, 0, '... and so does top');
+
+done_testing();
