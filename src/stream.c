@@ -378,7 +378,8 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     lock_release(&half->lock);
     wait_guard(waiter, &guard.guard);
-    while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && !stream__is_lost(stream)) {
+    bool local = outlook->count == 0; /* a thread of this process has to come, whatever became of the other one */
+    while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && (local || !stream__is_lost(stream))) {
         uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
         if (is_cancelled(outlook))
             break;

@@ -246,8 +246,12 @@ static int receive_held(stream_t *stream, const transfer_t *transfer)
             result = STREAM_TIMEOUT;
         if (verdict != STEP_SLEEP || !transfer->blocking)
             break;
-        look_out(rx, &outlook);
-        outlook.seen[1] = state;
+        if (rx->held.count) {
+            outlook = (outlook_t){.interludes = true}; /* until another thread releases what it has borrowed */
+        } else {
+            look_out(rx, &outlook);
+            outlook.seen[1] = state;
+        }
         if (!stream__sleep(stream, rx, &outlook, transfer->deadline)) {
             result = wait_is_cancelled() ? STREAM_INTERRUPTED : STREAM_TIMEOUT;
             break;

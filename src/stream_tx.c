@@ -4,6 +4,7 @@
 
 #define NO_PROGRESS_US 2000     /* a blocking sender waits that long for room before it goes by the kernel */
 #define QUICK_LOOK_US 30        /* a non-blocking one */
+#define TURN_LOOK_US 250000     /* who waits for a turn looks that often whether there is a stream left */
 #define CONSENT_US 20000        /* an urgent byte waits that long for the receiver's consent */
 #define PART_BYTES 65536u
 #define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
@@ -316,9 +317,14 @@ static int wait_for_turn(stream_t *stream, const transfer_t *transfer)
     outlook_t outlook = {.interludes = true};
     if (!transfer->blocking)
         return STREAM_AGAIN;
-    if (!stream__sleep(stream, tx, &outlook, transfer->deadline))
-        return wait_is_cancelled() ? STREAM_INTERRUPTED : STREAM_TIMEOUT;
-    return stream__gone(stream, transfer->socket);
+    uint64_t soon = os_now_us() + TURN_LOOK_US;
+    stream__sleep(stream, tx, &outlook, soon < transfer->deadline ? soon : transfer->deadline);
+    if (wait_is_cancelled())
+        return STREAM_INTERRUPTED;
+    int gone = stream__gone(stream, transfer->socket);
+    if (gone == 0 && tx->carrier == CARRIER_RING && vmmc_link_is_dead(stream->link))
+        gone = STREAM_RESET;
+    return gone == 0 && os_now_us() >= transfer->deadline ? STREAM_TIMEOUT : gone;
 }
 
 /* ---- the call ---- */

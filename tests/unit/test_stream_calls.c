@@ -1,5 +1,6 @@
 /* test_stream_calls: blocking, deadlines, peeking, readiness, and several threads in one stream. */
 #include "unit.h"
+#include "vmmc_private.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -593,6 +594,33 @@ static void a_turn_keeps_other_senders_out(void **state)
     unit_pair_close(&pair);
 }
 
+static void *send_to_a_lost_stream(void *argument)
+{
+    uint8_t byte = 1;
+    stream_t *stream = argument;
+    transfer_t transfer = request(stream, &byte, 1, UNIT_PATIENCE_US);
+    unit_check(stream_send(stream, &transfer) == STREAM_RESET);
+    return NULL;
+}
+
+/* Whoever has the turn may keep it for long: a reservation is the program's. */
+static void a_turn_is_not_waited_for_on_a_lost_stream(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    stream_t *stream = &pair.end[0];
+    assert_int_equal(stream_begin_turn(stream, stream->socket), 0);
+    pthread_t other = unit_thread(send_to_a_lost_stream, stream);
+    while (!somebody_sleeps(&stream->tx))
+        usleep(100);
+    store_release(&stream->link->dead, 1); /* later pairs get another link */
+    unit_join(other);
+    stream_end_turn(stream);
+    unit_pair_close(&pair);
+}
+
 static void a_turn_ends_with_its_stream(void **state)
 {
     unit_pair_t pair;
@@ -736,6 +764,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(armed_waiters_are_woken_by_bytes_ends_and_closing),
         cmocka_unit_test(blocking_sends_of_several_threads_do_not_mix),
         cmocka_unit_test(a_turn_keeps_other_senders_out),
+        cmocka_unit_test(a_turn_is_not_waited_for_on_a_lost_stream),
         cmocka_unit_test(a_turn_ends_with_its_stream),
         cmocka_unit_test(receives_of_several_threads_share_every_byte),
         cmocka_unit_test(a_wait_is_called_off_in_an_interlude),
