@@ -57,7 +57,8 @@
 
 /* ---- asking ---- */
 
-/* VMMC_IO_ASK: what this socket can do.  Succeeds on every TCP socket that is, or may yet become, user-level. */
+/* VMMC_IO_ASK: what this socket can do.  Succeeds on every TCP socket that is, or may yet become, user-level, or
+ * can lend although its bytes have gone back to the kernel for good. */
 enum vmmc_ways {
     VMMC_SENDS_BY_RING = 1,    /* the next send goes by a ring */
     VMMC_RECEIVES_BY_RING = 2, /* so does the next receive */

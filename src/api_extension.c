@@ -21,13 +21,13 @@ static int ask(sock_t *sock, uintptr_t handle, void *request)
     (void)handle;
     sock_look_around(sock);
     bool streaming = sock_mode(sock) == SOCK_USER;
-    if (sock_mode(sock) == SOCK_KERNEL || (streaming && stream_is_final(&sock->stream)))
-        return -WSAEOPNOTSUPP;
     if (streaming)
         stream_describe(&sock->stream, &facts);
+    if (sock_mode(sock) == SOCK_KERNEL || (streaming && stream_is_final(&sock->stream) && !facts.has_peer))
+        return -WSAEOPNOTSUPP;
     out->version = VMMC_INTERFACE_VERSION;
     out->ways = (facts.send_ring ? VMMC_SENDS_BY_RING : 0u) | (facts.receive_ring ? VMMC_RECEIVES_BY_RING : 0u) |
-                (streaming ? VMMC_CAN_LEND : 0u);
+                (facts.has_peer ? VMMC_CAN_LEND : 0u);
     out->send_ring = facts.send_ring;
     out->receive_ring = facts.receive_ring;
     return 0;

@@ -227,6 +227,7 @@ int stream_release(stream_t *stream, const transfer_t *request);
 typedef struct stream_facts {
     uint32_t send_ring, receive_ring;
     uint32_t send_switches, receive_switches;
+    bool has_peer; /* the other process is there and can be lent to, whatever carries the bytes */
     counters_t sent, received;
 } stream_facts_t;
 void stream_describe(stream_t *stream, stream_facts_t *facts);

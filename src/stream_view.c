@@ -182,6 +182,7 @@ void stream_describe(stream_t *stream, stream_facts_t *facts)
     facts->send_ring = tx->carrier == CARRIER_RING ? tx->ring.size : 0;
     facts->send_switches = tx->switches;
     facts->sent = tx->counters;
+    facts->has_peer = stream_is_attached(stream) && !load_relaxed(&stream->closing) && !stream__is_lost(stream);
     lock_release(&tx->lock);
     lock_take(&rx->lock);
     facts->receive_ring = rx->carrier == CARRIER_RING ? rx->ring.size : 0;

@@ -123,6 +123,7 @@ static uint32_t ways(SOCKET s)
     vmmc_ask_t ask = {.size = sizeof ask};
     CHECK_IS(0, call(s, VMMC_IO_ASK, &ask));
     CHECK_IS(VMMC_INTERFACE_VERSION, ask.version);
+    CHECK((ask.ways & ~(VMMC_SENDS_BY_RING | VMMC_RECEIVES_BY_RING | VMMC_CAN_LEND)) == 0);
     CHECK_IS((ask.ways & VMMC_SENDS_BY_RING) != 0, ask.send_ring > 0);
     CHECK_IS((ask.ways & VMMC_RECEIVES_BY_RING) != 0, ask.receive_ring > 0);
     return ask.ways;
@@ -429,6 +430,7 @@ static void borrowed_bytes_survive_the_receivers_leaving(void **state)
     CHECK_IS(0, release(t, &view, 2 * SMALL));
     flow_recv(t, &in, 2 * SMALL, SMALL);
     CHECK_FAILS(WSAEOPNOTSUPP, borrow(t, SMALL, &view));
+    CHECK_IS(VMMC_CAN_LEND, ways(t));
     close_both(s, t);
 }
 
