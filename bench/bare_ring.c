@@ -4,14 +4,15 @@
 #include "net.h"
 #include "samples.h"
 
+#include <emmintrin.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LINE 64
-#define RING_SIZE ((size_t)1 << 20)
-#define PUBLISH_MAX ((size_t)16384) /* a large piece is published in parts, so that both ends copy at the same time */
+#define MB ((size_t)1 << 20)
+#define RING_MAX (4 * MB)
 #define SAMPLE_CAPACITY 100000
 #define RTT_BATCH 32
 #define WARM_UP 2000
@@ -24,7 +25,7 @@ typedef struct {
     _Alignas(LINE) _Atomic uint32_t reader_sleeps; /* receiver; never set here, but the sender has to look */
     _Alignas(LINE) _Atomic uint64_t end;           /* sender, once: the offset at which the stream ends */
     _Alignas(LINE) _Atomic uint64_t wakes;         /* sender: what it would have to wake */
-    _Alignas(LINE) char data[RING_SIZE];
+    _Alignas(LINE) char data[RING_MAX];
 } ring_t;
 
 typedef struct {
@@ -35,6 +36,30 @@ typedef struct {
 static struct {
     ring_t there, back;
 } rings;
+
+/* A large piece is published in parts, so that both ends copy at the same time. */
+typedef struct {
+    const char *name;
+    size_t ring, part;
+    bool past_caches;
+} manner_t;
+
+static const manner_t manners[] = {
+    {"ring", MB, 16384, false},
+    {"copy1", MB, 65536, false},
+    {"copy4", 4 * MB, 65536, false},
+    {"copynt", MB, 65536, true},
+};
+
+static const manner_t *manner = manners; /* of the present test */
+
+static const manner_t *manner_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof manners / sizeof *manners; i++)
+        if (!strcmp(name, manners[i].name))
+            return &manners[i];
+    return NULL;
+}
 
 /* What the second thread is to do, and has done. */
 typedef struct {
@@ -53,17 +78,36 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Stores that do not bring the lines into this processor's caches; the fence lets them be published. */
+static void store_past_caches(char *to, const char *from, size_t size)
+{
+    for (; size && (uintptr_t)to % sizeof(__m128i); size--)
+        *to++ = *from++;
+    for (; size >= sizeof(__m128i); to += sizeof(__m128i), from += sizeof(__m128i), size -= sizeof(__m128i))
+        _mm_stream_si128((__m128i *)to, _mm_loadu_si128((const __m128i *)from));
+    memcpy(to, from, size);
+    _mm_sfence();
+}
+
+static void store(char *to, const char *from, size_t size)
+{
+    if (manner->past_caches)
+        store_past_caches(to, from, size);
+    else
+        memcpy(to, from, size);
+}
+
 static void copy_in(char *ring, uint64_t at, const char *from, size_t size)
 {
-    size_t offset = at % RING_SIZE, first = smaller(size, RING_SIZE - offset);
-    memcpy(ring + offset, from, first);
+    size_t offset = at % manner->ring, first = smaller(size, manner->ring - offset);
+    store(ring + offset, from, first);
     if (size > first)
-        memcpy(ring, from + first, size - first);
+        store(ring, from + first, size - first);
 }
 
 static void copy_out(const char *ring, uint64_t at, char *to, size_t size)
 {
-    size_t offset = at % RING_SIZE, first = smaller(size, RING_SIZE - offset);
+    size_t offset = at % manner->ring, first = smaller(size, manner->ring - offset);
     memcpy(to, ring + offset, first);
     if (size > first)
         memcpy(to + first, ring, size - first);
@@ -71,13 +115,13 @@ static void copy_out(const char *ring, uint64_t at, char *to, size_t size)
 
 static size_t space(end_t *e)
 {
-    return RING_SIZE - (size_t)(e->own - e->seen);
+    return manner->ring - (size_t)(e->own - e->seen);
 }
 
 static void ring_send(end_t *e, const char *data, size_t size)
 {
     while (size) {
-        size_t part = smaller(size, PUBLISH_MAX);
+        size_t part = smaller(size, manner->part);
         while (space(e) < part) {
             e->seen = atomic_load_explicit(&e->ring->head, memory_order_acquire);
             if (space(e) < part)
@@ -104,7 +148,7 @@ static size_t ring_receive(end_t *e, char *data, size_t size)
             return 0;
         spin();
     }
-    size_t part = smaller(smaller(size, (size_t)(e->seen - e->own)), PUBLISH_MAX);
+    size_t part = smaller(smaller(size, (size_t)(e->seen - e->own)), manner->part);
     copy_out(e->ring->data, e->own, data, part);
     e->own += part;
     atomic_store_explicit(&e->ring->head, e->own, memory_order_release);
@@ -238,13 +282,19 @@ static void take_one_way(const char *test, size_t size, unsigned milliseconds, F
             test, size, messages, seconds, (double)messages / seconds, (double)errand.received / seconds / 1e6);
 }
 
-bool bare_ring_has(const char *test)
+bool bare_ring_is(const char *name)
 {
-    return !strcmp(test, "rtt") || !strcmp(test, "msgs") || !strcmp(test, "bw");
+    return manner_of(name) != NULL;
 }
 
-void bare_ring_take(const char *test, size_t size, unsigned milliseconds, FILE *out)
+bool bare_ring_has(const char *name, const char *test)
 {
+    return !strcmp(test, "bw") || (manner_of(name) == manners && (!strcmp(test, "rtt") || !strcmp(test, "msgs")));
+}
+
+void bare_ring_take(const char *name, const char *test, size_t size, unsigned milliseconds, FILE *out)
+{
+    manner = manner_of(name);
     reset(&rings.there);
     reset(&rings.back);
     if (!strcmp(test, "rtt"))

@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
-bool bare_ring_has(const char *test);
+/* "ring"; and three more ways to copy through shared memory, the best of which is the limit for large pieces: "copy1" and
+ * "copy4" have larger parts and rings of 1 and 4 MB, "copynt" stores past the caches. */
+bool bare_ring_is(const char *name);
+bool bare_ring_has(const char *name, const char *test);
 /* Runs rtt, msgs or bw between the two threads of cores.h for about that long, and writes the result to `out`, as JSON.
  */
-void bare_ring_take(const char *test, size_t size, unsigned milliseconds, FILE *out);
+void bare_ring_take(const char *name, const char *test, size_t size, unsigned milliseconds, FILE *out);
 
 #endif

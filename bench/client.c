@@ -1,7 +1,9 @@
 /* client: asks a netbench server for a test over their stream connection, and prints the result as a line of JSON. */
+#include "brief.h"
 #include "checksum.h"
 #include "netbench.h"
 #include "pointers.h"
+#include "waits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,22 +13,22 @@
 #define BATCH_TARGET_US 8.0
 #define BATCH_MAX 1024
 
-static void print_head(const netbench_options_t *options)
+void client_print_head(const netbench_options_t *options)
 {
     printf("{\"test\":\"%s\",\"size\":%u,\"bits\":%u", netbench_test_name(options->test), options->size,
            (unsigned)sizeof(void *) * 8);
 }
 
-static void exchange(net_socket_t s, char *buffer, size_t size, bool use_select)
+static void exchange(net_socket_t s, char *buffer, size_t size, const peer_way_t *way)
 {
     peer_send(s, buffer, size);
-    peer_receive_all(s, buffer, size, use_select);
+    peer_receive_all(s, buffer, size, way);
 }
 
-static void last_exchange(net_socket_t s, char *buffer, size_t size, bool use_select)
+void client_end_echo(net_socket_t s, char *buffer, size_t size, const peer_way_t *way)
 {
     buffer[0] = PEER_LAST;
-    exchange(s, buffer, size, use_select);
+    exchange(s, buffer, size, way);
 }
 
 /* Wakes the other end. */
@@ -35,9 +37,9 @@ static void warm_up(net_socket_t s, const netbench_options_t *options)
     char buffer[PEER_WARM_UP_SIZE] = {PEER_MORE};
     uint64_t end = net_clock_ns() + (uint64_t)options->warm_up * 1000000u;
     do
-        exchange(s, buffer, sizeof buffer, options->use_select);
+        exchange(s, buffer, sizeof buffer, NULL);
     while (net_clock_ns() < end);
-    last_exchange(s, buffer, sizeof buffer, options->use_select);
+    client_end_echo(s, buffer, sizeof buffer, NULL);
 }
 
 static unsigned next_batch(unsigned batch, double took_us)
@@ -47,10 +49,15 @@ static unsigned next_batch(unsigned batch, double took_us)
     return took_us > BATCH_TARGET_US * 2 && batch > 1 ? batch / 2 : batch;
 }
 
-static void print_rtt(const netbench_options_t *options, samples_t *samples, uint64_t exchanges)
+peer_way_t client_way(const client_t *client, const netbench_options_t *options)
+{
+    return (peer_way_t){.wait = options->wait, .set = client->crowd.set};
+}
+
+void client_print_times(const netbench_options_t *options, samples_t *samples, uint64_t exchanges)
 {
     samples_sort(samples);
-    print_head(options);
+    client_print_head(options);
     printf(",\"exchanges\":%" PRIu64 ",\"median_us\":%.4f,\"p99_us\":%.4f,\"mean_us\":%.4f,\"min_us\":%.4f}\n",
            exchanges, samples_percentile(samples, 50), samples_percentile(samples, 99),
            samples->sum / (double)samples->count, samples->value[0]);
@@ -60,6 +67,7 @@ static void run_rtt(client_t *client, const netbench_options_t *options)
 {
     net_socket_t s = client->socket;
     samples_t *samples = &client->samples;
+    peer_way_t way = client_way(client, options);
     unsigned batch = 1;
     char *buffer = peer_room(&client->room, options->size);
     uint64_t exchanges = 0, last = net_clock_ns(), end = last + (uint64_t)options->milliseconds * 1000000u;
@@ -67,7 +75,7 @@ static void run_rtt(client_t *client, const netbench_options_t *options)
     samples_clear(samples);
     while (last < end) {
         for (unsigned i = 0; i < batch; i++)
-            exchange(s, buffer, options->size, options->use_select);
+            exchange(s, buffer, options->size, &way);
         uint64_t now = net_clock_ns();
         double took_us = (double)(now - last) / 1e3;
         if (!samples_add(samples, took_us / batch))
@@ -76,8 +84,8 @@ static void run_rtt(client_t *client, const netbench_options_t *options)
         batch = next_batch(batch, took_us);
         last = now;
     }
-    last_exchange(s, buffer, options->size, options->use_select);
-    print_rtt(options, samples, exchanges);
+    client_end_echo(s, buffer, options->size, &way);
+    client_print_times(options, samples, exchanges);
 }
 
 static void send_piece(void *socket, char *piece, unsigned size)
@@ -103,20 +111,24 @@ static inline uint64_t send_pieces(one_way_t way, char *buffer, const netbench_o
     return pieces;
 }
 
+static void print_one_way(const netbench_options_t *options, uint64_t messages, uint64_t bytes, uint64_t start)
+{
+    double seconds = (double)(net_clock_ns() - start) / 1e9;
+    if (bytes != messages * options->size)
+        peer_die("sent %" PRIu64 " bytes, the server received %" PRIu64, messages * options->size, bytes);
+    client_print_head(options);
+    printf(",\"messages\":%" PRIu64 ",\"seconds\":%.4f,\"messages_per_s\":%.1f,\"mb_per_s\":%.3f}\n", messages, seconds,
+           (double)messages / seconds, (double)bytes / seconds / 1e6);
+}
+
 /* Inline, so that the plain way costs no call by pointer. */
 static inline void measure_one_way(client_t *client, const netbench_options_t *options, one_way_t way)
 {
     peer_report_t report;
     uint64_t start = net_clock_ns();
     uint64_t messages = send_pieces(way, peer_room(&client->room, options->size), options);
-    peer_receive_all(client->socket, &report, sizeof report, false);
-
-    double seconds = (double)(net_clock_ns() - start) / 1e9;
-    if (report.bytes != messages * options->size)
-        peer_die("sent %" PRIu64 " bytes, the server received %" PRIu64, messages * options->size, report.bytes);
-    print_head(options);
-    printf(",\"messages\":%" PRIu64 ",\"seconds\":%.4f,\"messages_per_s\":%.1f,\"mb_per_s\":%.3f}\n", messages, seconds,
-           (double)messages / seconds, (double)report.bytes / seconds / 1e6);
+    peer_receive_all(client->socket, &report, sizeof report, NULL);
+    print_one_way(options, messages, report.bytes, start);
 }
 
 static void run_one_way(client_t *client, const netbench_options_t *options)
@@ -152,20 +164,20 @@ static char *read_file(const char *path, size_t *length)
 static void send_file(net_socket_t s, const netbench_options_t *options, const char *memory, size_t length)
 {
     peer_report_t report;
-    peer_receive_all(s, &report, sizeof report, false);
+    peer_receive_all(s, &report, sizeof report, NULL);
     uint64_t start = net_clock_ns();
     for (size_t sent = 0; sent < length;) {
         size_t piece = length - sent < options->size ? length - sent : options->size;
         peer_send(s, memory + sent, piece);
         sent += piece;
     }
-    peer_receive_all(s, &report, sizeof report, false);
+    peer_receive_all(s, &report, sizeof report, NULL);
     double seconds = (double)(net_clock_ns() - start) / 1e9;
 
     uint32_t ours = checksum_of(memory, length);
-    peer_receive_all(s, &report, sizeof report, false);
+    peer_receive_all(s, &report, sizeof report, NULL);
     bool same = report.bytes == length && report.checksum == ours;
-    print_head(options);
+    client_print_head(options);
     printf(",\"bytes\":%lu,\"seconds\":%.4f,\"mb_per_s\":%.3f,\"checksum\":%" PRIu32 ",\"received_checksum\":%" PRIu32
            ",\"verified\":%s}\n",
            (unsigned long)length, seconds, (double)length / seconds / 1e6, ours, report.checksum,
@@ -177,11 +189,12 @@ static void send_file(net_socket_t s, const netbench_options_t *options, const c
 static void run_idle(client_t *client, const netbench_options_t *options)
 {
     char byte;
+    peer_way_t way = client_way(client, options);
     uint64_t start = net_clock_ns();
     double cpu = net_cpu_ms();
-    peer_receive_all(client->socket, &byte, 1, options->use_select);
+    peer_receive_all(client->socket, &byte, 1, &way);
     cpu = net_cpu_ms() - cpu;
-    print_head(options);
+    client_print_head(options);
     printf(",\"seconds\":%.4f,\"cpu_ms\":%.3f}\n", (double)(net_clock_ns() - start) / 1e9, cpu);
 }
 
@@ -191,8 +204,9 @@ static void begin(net_socket_t s, const netbench_options_t *options, uint64_t to
         .magic = PEER_MAGIC,
         .test = options->test,
         .piece = options->size,
-        .use_select = options->use_select,
+        .wait = options->wait,
         .idle_ms = options->milliseconds,
+        .pause_us = options->pause_us,
         .total = total,
     };
     peer_send(s, &request, sizeof request);
@@ -208,6 +222,50 @@ static void run_file(client_t *client, const netbench_options_t *options)
     free(memory);
 }
 
+/* One way, a piece on each connection in turn. */
+static void run_spread(client_t *client, const netbench_options_t *options)
+{
+    crowd_t *crowd = &client->crowd;
+    char *buffer = peer_room(&client->room, options->size);
+    peer_report_t report;
+    uint64_t pieces = 0, start = net_clock_ns(), end = start + (uint64_t)options->milliseconds * 1000000u;
+    while (buffer[0] != PEER_LAST) {
+        buffer[0] = net_clock_ns() < end ? PEER_MORE : PEER_LAST;
+        peer_send(client->socket, buffer, options->size);
+        for (unsigned i = 1; i <= crowd->count; i++)
+            peer_send(crowd->sockets[i], buffer, options->size);
+        pieces += 1 + crowd->count;
+    }
+    peer_receive_all(client->socket, &report, sizeof report, NULL);
+    print_one_way(options, pieces, report.bytes, start);
+}
+
+static void begin_crowd(client_t *client, const netbench_options_t *options)
+{
+    netbench_options_t request = *options;
+    crowd_close(&client->crowd);
+    request.test = TEST_CROWD;
+    request.wait = PEER_BLOCKS;
+    begin(client->socket, &request, options->crowd);
+    crowd_connect(&client->crowd, client->socket, options->crowd, options->kernel);
+}
+
+void client_gather(client_t *client, const netbench_options_t *options)
+{
+    peer_report_t report;
+    begin_crowd(client, options);
+    peer_receive_all(client->socket, &report, sizeof report, NULL);
+}
+
+static void run_crowd(client_t *client, const netbench_options_t *options)
+{
+    uint64_t start = net_clock_ns();
+    client_gather(client, options);
+    double us = (double)(net_clock_ns() - start) / 1e3;
+    client_print_head(options);
+    printf(",\"connections\":%u,\"each_us\":%.2f}\n", options->crowd, us / (options->crowd ? options->crowd : 1));
+}
+
 void client_take(client_t *client, const netbench_options_t *options)
 {
     static void (*const tests[TEST_COUNT])(client_t *, const netbench_options_t *) = {
@@ -215,17 +273,30 @@ void client_take(client_t *client, const netbench_options_t *options)
         [TEST_MSGS] = run_one_way,
         [TEST_BW] = run_one_way,
         [TEST_IDLE] = run_idle,
+        [TEST_SPREAD] = run_spread,
+        [TEST_READY] = waits_run_ready,
+        [TEST_EMPTY] = waits_run_ready,
+        [TEST_WAKE] = waits_run_wake,
+        [TEST_LOAD] = waits_run_load,
+        [TEST_CONNECT] = brief_run,
+        [TEST_BRIEF] = brief_run,
         [TEST_BORROW] = run_one_way,
         [TEST_VIEWS] = run_by_pointers,
         [TEST_LEND] = run_by_pointers,
         [TEST_TRANSMIT] = run_by_pointers,
     };
-    if (options->test != TEST_FILE && !tests[options->test])
+    if (options->test != TEST_FILE && options->test != TEST_CROWD && !tests[options->test])
         peer_die("not a test of this build");
-    if (options->test == TEST_FILE) {
-        run_file(client, options);
+    if (options->test == TEST_FILE || options->test == TEST_CROWD) {
+        (options->test == TEST_FILE ? run_file : run_crowd)(client, options);
         return;
     }
+    if (options->crowd != client->crowd.count || options->kernel != (client->crowd.others > 0))
+        client_gather(client, options);
     begin(client->socket, options, 0);
+    if (options->wait == PEER_POLLS)
+        net_set_blocking(client->socket, false);
     tests[options->test](client, options);
+    if (options->wait == PEER_POLLS)
+        net_set_blocking(client->socket, true);
 }

@@ -6,8 +6,8 @@
  * programs that have just woken each other share a processor for a hundredth of a second, and it takes them longer than
  * a slice to come to where they stay. */
 #include "cores.h"
+#include "crew.h"
 #include "net.h"
-#include "player.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,17 +16,18 @@
 
 #define ROUNDS_OF_BLOCK 3
 #define STATE_WAIT_MS 2
-#define TESTS_MAX 32
-#define PARTS_MAX 8
+#define TESTS_MAX 64
+#define PARTS_MAX 12
 #define RESULT_MAX 1024
 
 static const char usage[] =
     "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
     "       conduct pin server|client PROGRAM [ARGUMENT ...]   runs it on one of these two processors\n"
     "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] TEST ...\n"
-    "TEST:  NAME:BYTES:[select|mixed|MILLISECONDS]=VARIANT[@PLAYER][+NAME][/MILLISECONDS],...\n"
+    "TEST:  NAME:BYTES:[WORD-WORD...|mixed|MILLISECONDS]=VARIANT[@PLAYER][+NAME][/MILLISECONDS],...\n"
     "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
-    "       a test that has MILLISECONDS of its own is taken once, at the start\n"
+    "       a test that has MILLISECONDS of its own is taken once, at the start, and so is crowd\n"
+    "       WORDs are those of netbench, and for load: pN: by N pairs at once; beside: a process computes beside them\n"
     "       a variant that has MILLISECONDS of its own is taken once in a block, in any state\n"
     "       a variant that has a NAME of its own takes that test instead, beside the others\n"
     "       --near-below waits before each slice until the cache-line round trip is under that\n"
@@ -34,7 +35,7 @@ static const char usage[] =
 
 typedef struct {
     const char *variant;
-    const player_t *player;
+    crew_t crew;
     const char *kind;
     unsigned long_milliseconds; /* 0: takes slices like everybody */
 } part_t;
@@ -42,8 +43,10 @@ typedef struct {
 typedef struct {
     const char *label;
     char kind[16];
-    unsigned bytes, own_milliseconds;
-    const char *flag;
+    unsigned bytes, own_milliseconds; /* not 0: taken once */
+    char words[32];
+    unsigned pairs;
+    bool bystander;
     part_t part[PARTS_MAX];
     unsigned parts;
 } bench_test_t;
@@ -76,7 +79,8 @@ static bool await_state(double *state)
 
 static void play(const bench_test_t *test, const part_t *part, unsigned milliseconds, char *result)
 {
-    player_take(part->player, part->kind, test->bytes, milliseconds, test->flag, result, RESULT_MAX);
+    slice_t slice = {part->kind, test->words, test->bytes, milliseconds, test->bystander};
+    crew_play(&part->crew, &slice, result, RESULT_MAX);
 }
 
 static void take_slice(const bench_test_t *test, const part_t *part, unsigned milliseconds, double before)
@@ -119,7 +123,7 @@ static void begin_block(const bench_test_t *test)
     char unused[RESULT_MAX];
     run.block++;
     for (unsigned i = 0; i < test->parts; i++) {
-        player_connect(test->part[i].player);
+        crew_connect(&test->part[i].crew);
         play(test, &test->part[i], run.slice_ms, unused);
     }
 }
@@ -144,7 +148,7 @@ static void take_once(const bench_test_t *test)
 {
     run.block++;
     for (unsigned i = 0; i < test->parts; i++) {
-        player_connect(test->part[i].player);
+        crew_connect(&test->part[i].crew);
         take_slice(test, &test->part[i], test->own_milliseconds, cores_round_trip_us());
     }
 }
@@ -203,24 +207,44 @@ static void take_parts(bench_test_t *test, char *list)
             *milliseconds++ = 0;
             part->long_milliseconds = (unsigned)strtoul(milliseconds, NULL, 10);
         }
-        part->player = player_find(run.folder, player ? player : name);
-        if (!player_can(part->player, part->kind))
+        crew_find(&part->crew, run.folder, player ? player : name, test->pairs);
+        if (!player_can(part->crew.player[0], part->kind))
             fail_usage(name);
+    }
+}
+
+/* Keeps what is for the programs. */
+static void take_words(bench_test_t *test, char *words)
+{
+    for (char *word = strtok(words, "-"); word; word = strtok(NULL, "-")) {
+        if (!strcmp(word, "mixed") || sscanf(word, "p%u", &test->pairs) == 1)
+            continue;
+        if (!strcmp(word, "beside")) {
+            test->bystander = true;
+            continue;
+        }
+        if (test->words[0])
+            strcat(test->words, "-");
+        strcat(test->words, word);
     }
 }
 
 static void take_test(char *text)
 {
-    char *parts = strchr(text, '='), option[16] = "";
+    char *parts = strchr(text, '='), option[32] = "";
     if (!parts || run.tests == TESTS_MAX)
         fail_usage(text);
     *parts++ = 0;
     bench_test_t *test = &run.test[run.tests++];
     test->label = text;
-    if (sscanf(text, "%15[a-z]:%u:%15s", test->kind, &test->bytes, option) < 2)
+    if (sscanf(text, "%15[a-z]:%u:%31s", test->kind, &test->bytes, option) < 2)
         fail_usage(text);
+    test->pairs = 1;
     test->own_milliseconds = (unsigned)strtoul(option, NULL, 10);
-    test->flag = strcmp(option, "select") ? "" : "select";
+    if (!test->own_milliseconds)
+        take_words(test, option);
+    if (!strcmp(test->kind, "crowd"))
+        test->own_milliseconds = 1;
     take_parts(test, parts);
 }
 

@@ -16,8 +16,10 @@ start() {
     mkfifo "$scratch/$name.in" "$scratch/$name.out"
     timeout 60 "$netbench" server "$@" --clients 1000000 </dev/null &
     started+=($!)
+    echo $! >"$scratch/$name.groups"
     timeout 60 "$netbench" client session "$@" <"$scratch/$name.in" >"$scratch/$name.out" &
     started+=($!)
+    echo $! >>"$scratch/$name.groups"
 }
 
 # usage: expect TEST VARIANT LEAST
@@ -30,14 +32,24 @@ expect() {
 start tcp --port-file "$scratch/tcp.port"
 start tcp-udp --udp --port-file "$scratch/tcp-udp.port"
 start unix --unix "$scratch/socket"
+start tcp.2 --port-file "$scratch/tcp.2.port"
+cp "$scratch/tcp.2.groups" "$scratch/common.groups"
 streams=(rtt:64: msgs:1: bw:65536:)
 timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 idle:64:20=tcp rtt:64:select=tcp,unix msgs:8:=tcp/10,ring \
-    udp:64:=tcp@tcp-udp "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
+    udp:64:=tcp@tcp-udp bw:16384:=tcp,copy1,copy4,copynt load:64:t100-p2-beside=tcp/10 crowd:64:c3=tcp \
+    rtt:64:select-c3=tcp ready:64:c3-kernel=tcp wake:64:t500=tcp connect:64:=tcp "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
 
 expect idle:64:20 tcp 1
 expect rtt:64:select unix 3
 expect udp:64: tcp 3
 expect msgs:8: tcp 1
+expect load:64:t100-p2-beside tcp 1
+expect crowd:64:c3 tcp 1
+for test in rtt:64:select-c3 ready:64:c3-kernel wake:64:t500 connect:64:; do expect $test tcp 3; done
+for variant in copy1 copy4 copynt; do expect bw:16384: $variant 3; done
+for field in bystander cpu_us_each memory_kb descriptors; do
+    grep -q "\"$field\":-\?[0-9.]" "$scratch/samples" || fail "nobody has measured $field"
+done
 for test in "${streams[@]}"; do
     for variant in tcp unix ring; do expect "$test" "$variant" 3; done
 done
@@ -45,7 +57,7 @@ done
 perl "$here/summary.pl" --near-limit 1e9 --seconds 1 --json "$scratch/json" <"$scratch/samples" >"$scratch/table"
 cat "$scratch/table"
 grep -q '^far.*: not seen in 1 s' "$scratch/table" || fail "the table does not say that far was not seen"
-[ "$(grep -cE '^(round trip|messages|bandwidth|datagram).* [1-9][0-9]*$' "$scratch/table")" -eq 6 ] ||
-    fail "the table has not six rows"
+[ "$(grep -cE '^(round trip|messages|bandwidth|datagram|exchange|opening|select|waking|connections).* [1-9][0-9]*$' \
+    "$scratch/table")" -eq 13 ] || fail "the table has not thirteen rows"
 perl -MJSON::PP -0777 -ne 'decode_json($_)->{summary}{near}{"rtt:64:"}{ring}{median} > 0 or exit 1' "$scratch/json" ||
     fail "the JSON file lacks the ring"

@@ -3,8 +3,11 @@
 #include "net.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +30,56 @@ int net_error(void)
 void net_sleep_ms(unsigned ms)
 {
     usleep(ms * 1000);
+}
+
+void net_sleep_us(unsigned us)
+{
+    usleep(us);
+}
+
+void net_set_blocking(net_socket_t s, bool blocking)
+{
+    int flags = fcntl(s, F_GETFL);
+    fcntl(s, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
+bool net_would_block(void)
+{
+    return errno == EAGAIN;
+}
+
+struct net_set {
+    unsigned count;
+    struct pollfd entry[];
+};
+
+net_set_t *net_set_new(const net_socket_t *sockets, unsigned count)
+{
+    net_set_t *set = malloc(sizeof *set + count * sizeof *set->entry);
+    if (!set)
+        return NULL;
+    set->count = count;
+    for (unsigned i = 0; i < count; i++)
+        set->entry[i] = (struct pollfd){.fd = sockets[i], .events = POLLIN};
+    return set;
+}
+
+void net_set_free(net_set_t *set)
+{
+    free(set);
+}
+
+int net_set_readable(net_set_t *set, bool forever)
+{
+    return poll(set->entry, set->count, forever ? -1 : 0);
+}
+
+net_socket_t net_set_found(const net_set_t *set, unsigned n)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->entry[i].revents && n-- == 0)
+            return set->entry[i].fd;
+    return NET_INVALID;
 }
 
 static uint64_t clock_ns(clockid_t id)
@@ -62,7 +115,7 @@ net_socket_t net_unix_listen(const char *path)
     if (s == NET_INVALID)
         return NET_INVALID;
     unlink(path);
-    if (!bind(s, (struct sockaddr *)&address, sizeof address) && !listen(s, 1))
+    if (!bind(s, (struct sockaddr *)&address, sizeof address) && !listen(s, NET_BACKLOG))
         return s;
     net_close(s);
     return NET_INVALID;

@@ -12,19 +12,25 @@ static const char usage[] =
     "       netbench client session [--udp] [options]   obeys lines of standard input, answers each by a line of "
     "JSON:\n"
     "              connect                              (again: by a new connection)\n"
-    "              TEST BYTES MILLISECONDS [select]\n"
+    "              TEST BYTES MILLISECONDS [WORD-WORD...]\n"
+    "              select, poll: how both ends wait for bytes    cN: beside N other open connections\n"
+    "              kernel: and a listener and a stream that are the kernel's    tN: pauses of N microseconds\n"
     "TEST:  rtt   request and response             msgs  one way, received message by message\n"
     "       bw    one way, received in bulk        file  a real file (--file), checksums compared\n"
     "       idle  CPU time of one blocked recv     udp   request and response by datagrams (server --udp)\n"
     "       transmit  one way by TransmitFile      on Windows builds\n"
     "       borrow, views, lend                    one way, without a copy at the receiver, at both ends, of the whole:\n"
     "              by the pointers of our wsock32.dll (vmmc_sockets.h)\n"
+    "       spread  bw, over all open connections     crowd  opens connections\n"
+    "       ready, empty  asks who has bytes: one, none  wake   from a late answer to the end of the sleep\n"
+    "       load  rtt with pauses for thought         connect, brief  connections: closed by client, by server\n"
     "options: --host ADDRESS (127.0.0.1)   --port N | --port-file PATH (server writes it, client reads it)\n"
     "         --unix PATH (native builds)  --size BYTES (64)      --milliseconds N (500)\n"
     "         --warm-up MILLISECONDS of exchanges before each test (1)    --select: call select before each recv\n";
 
 static const char *const test_names[TEST_COUNT] = {"rtt",    "msgs",  "bw",   "file",    "idle",
-                                                   "udp", "borrow", "views", "lend", "transmit"};
+                                                   "udp", "crowd",  "spread", "ready", "empty", "wake", "load", "connect", "brief",
+     "borrow", "views", "lend", "transmit"};
 
 const char *netbench_test_name(test_t test)
 {
@@ -97,7 +103,7 @@ static void take_options(netbench_options_t *o, char **argument)
         if (!strcmp(*argument, "--udp"))
             o->udp = true;
         else if (!strcmp(*argument, "--select"))
-            o->use_select = 1;
+            o->wait = PEER_SELECTS;
         else if (argument[1] && (take_text(o, argument[0], argument[1]) || take_number(o, argument[0], argument[1])))
             argument++;
         else

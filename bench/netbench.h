@@ -2,13 +2,17 @@
 #ifndef BENCH_NETBENCH_H
 #define BENCH_NETBENCH_H
 
+#include "crowd.h"
 #include "peer.h"
 #include "samples.h"
 
 typedef struct {
     test_t test;
     const char *host, *unix_path, *port_file, *file;
-    unsigned port, size, warm_up, milliseconds, use_select, clients;
+    unsigned port, size, warm_up, milliseconds, clients;
+    unsigned crowd, pause_us; /* connections beside the first; TEST_WAKE, TEST_LOAD */
+    peer_wait_t wait;
+    bool kernel; /* the crowd has members that are the kernel's for sure */
     bool udp, session;
 } netbench_options_t;
 
@@ -18,6 +22,7 @@ typedef struct {
     struct sockaddr_in server; /* where datagrams go */
     samples_t samples;
     peer_room_t room;
+    crowd_t crowd;
 } client_t;
 
 /* The whole program, by its arguments; what main() does. */
@@ -34,6 +39,14 @@ int client_run(const netbench_options_t *options);
 void client_take(client_t *client, const netbench_options_t *options);
 void udp_take(client_t *client, const netbench_options_t *options);
 void udp_open(client_t *client, const netbench_options_t *options);
+/* For the files that hold tests: the beginning of a result; its whole, of times; how the client waits; the end of what
+ * the server echoes. */
+void client_print_head(const netbench_options_t *options);
+void client_print_times(const netbench_options_t *options, samples_t *samples, uint64_t exchanges);
+peer_way_t client_way(const client_t *client, const netbench_options_t *options);
+void client_end_echo(net_socket_t s, char *buffer, size_t size, const peer_way_t *way);
+/* Opens or closes what options->crowd says beside client->socket. */
+void client_gather(client_t *client, const netbench_options_t *options);
 /* Tells the server that this client has ended. */
 void udp_say_goodbye(client_t *client);
 

@@ -1,5 +1,6 @@
 # Sourced by tools/bench.sh and tools/demo.sh, after tools/lib.sh: runs the two ends of a netbench pair.
-# An end is one of  64-builtin 64-ours 32-builtin 32-ours  (under Wine, without or with our DLL)  tcp unix  (native).
+# An end is one of  64-builtin 64-ours 32-builtin 32-ours  (under Wine, without or with our DLL)  tcp unix  (native);
+# 64-sleeping and 64-event are ours that never spins, or sleeps on events.
 # shellcheck shell=bash disable=SC2154
 
 bench_build=${VMMC_BENCH_BUILD:-$build}
@@ -53,7 +54,11 @@ run_end() {
     echo "$BASHPID" >>"$scratch/running"
     unset WINEDLLOVERRIDES
     case $end in
-        *-ours) export WINEDLLOVERRIDES=wsock32=n,b ;;
+        *-ours | *-sleeping | *-event) export WINEDLLOVERRIDES=wsock32=n,b ;;
+    esac
+    case $end in
+        *-sleeping) export VMMC_SPIN=0 ;;
+        *-event) export VMMC_WAIT=event ;;
     esac
     case $end in
         tcp | unix) exec "${pinned[@]}" timeout --kill-after=5 "$pair_timeout" "$program" "$@" ;;
@@ -100,10 +105,32 @@ start_player() {
     mkfifo "$scratch/$name.in" "$scratch/$name.out"
     # shellcheck disable=SC2046
     (run_end "$server" server $(meeting_point "$server" "$name") --clients 1000000 "$@") </dev/null >>"$pair_log" 2>&1 &
+    echo $! >"$scratch/$name.groups"
     # shellcheck disable=SC2046
     (run_end "$client" client session $(meeting_point "$client" "$name") "$@") \
         <"$scratch/$name.in" >"$scratch/$name.out" 2>>"$pair_log" &
+    echo $! >>"$scratch/$name.groups"
     echo $! >>"$scratch/running" # it does not get as far as run_end if nobody opens its pipes
+}
+
+# usage: start_foreign_player NAME COMMAND ...     the same, for a program that speaks a session's language
+start_foreign_player() {
+    local name=$1
+    shift
+    mkfifo "$scratch/$name.in" "$scratch/$name.out"
+    (exec timeout --kill-after=5 "$pair_timeout" "$@") <"$scratch/$name.in" >"$scratch/$name.out" 2>>"$pair_log" &
+    echo $! >"$scratch/$name.groups"
+    echo $! >>"$scratch/running"
+}
+
+# The wineserver works for all players; so its CPU time is theirs.
+find_wineserver() {
+    local process
+    for process in /proc/[0-9]*; do
+        [ "$(cat "$process/comm" 2>/dev/null)" = wineserver ] || continue
+        tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qx "WINEPREFIX=$WINEPREFIX" || continue
+        ps -o pgid= -p "${process#/proc/}" >"$scratch/common.groups"
+    done
 }
 
 # One line that is written over on a terminal; nothing elsewhere.

@@ -48,6 +48,8 @@ void peer_send(net_socket_t s, const void *data, size_t size)
     const char *p = data;
     while (size) {
         int n = (int)send(s, p, as_length(size), 0);
+        if (n < 0 && net_would_block())
+            continue;
         if (n <= 0)
             peer_die("send failed");
         p += n;
@@ -55,7 +57,7 @@ void peer_send(net_socket_t s, const void *data, size_t size)
     }
 }
 
-void peer_wait_readable(net_socket_t s)
+static void wait_alone(net_socket_t s)
 {
     fd_set readable;
     FD_ZERO(&readable);
@@ -64,14 +66,24 @@ void peer_wait_readable(net_socket_t s)
         peer_die("select failed");
 }
 
-size_t peer_receive(net_socket_t s, void *data, size_t size, bool use_select)
+void peer_wait_readable(net_socket_t s, net_set_t *set)
+{
+    if (!set)
+        wait_alone(s);
+    else if (net_set_readable(set, true) != 1 || net_set_found(set, 0) != s)
+        peer_die("select found other sockets than the one with bytes");
+}
+
+size_t peer_receive(net_socket_t s, void *data, size_t size, const peer_way_t *way)
 {
     char *p = data;
     size_t got = 0;
     while (got < size) {
-        if (use_select)
-            peer_wait_readable(s);
+        if (way && way->wait == PEER_SELECTS)
+            peer_wait_readable(s, way->set);
         int n = (int)recv(s, p + got, as_length(size - got), 0);
+        if (n < 0 && net_would_block())
+            continue;
         if (n < 0)
             peer_die("recv failed");
         if (n == 0)
@@ -81,9 +93,9 @@ size_t peer_receive(net_socket_t s, void *data, size_t size, bool use_select)
     return got;
 }
 
-void peer_receive_all(net_socket_t s, void *data, size_t size, bool use_select)
+void peer_receive_all(net_socket_t s, void *data, size_t size, const peer_way_t *way)
 {
-    size_t got = peer_receive(s, data, size, use_select);
+    size_t got = peer_receive(s, data, size, way);
     if (got != size)
         peer_die("the other end closed after %lu of %lu bytes", (unsigned long)got, (unsigned long)size);
 }

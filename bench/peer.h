@@ -8,7 +8,6 @@
 #define PEER_WARM_UP_SIZE 64
 #define PEER_DATAGRAM_MAX 8192
 
-/* The four from TEST_BORROW on need vmmc_sockets.h, or TransmitFile. */
 typedef enum {
     TEST_RTT,
     TEST_MSGS,
@@ -16,6 +15,15 @@ typedef enum {
     TEST_FILE,
     TEST_IDLE,
     TEST_UDP,
+    TEST_CROWD,   /* opens further connections, or closes them */
+    TEST_SPREAD,  /* one way, a piece on each connection in turn */
+    TEST_READY,   /* asks about sockets of which one has bytes */
+    TEST_EMPTY,   /* asks about sockets of which none has */
+    TEST_WAKE,    /* from a late answer to the end of the sleep for it */
+    TEST_LOAD,    /* request, answer, a pause for thought */
+    TEST_CONNECT, /* connect, one exchange, close */
+    TEST_BRIEF,   /* connect, request, answer and its end by the server's close */
+    /* The others need vmmc_sockets.h, or TransmitFile. */
     TEST_BORROW,
     TEST_VIEWS,
     TEST_LEND,
@@ -33,11 +41,19 @@ typedef struct {
     uint32_t magic;
     uint32_t test;
     uint32_t piece;      /* bytes in one send, and in the receiver's buffer */
-    uint32_t use_select; /* call select before each receive */
+    uint32_t wait;       /* peer_wait_t */
     uint32_t idle_ms;
-    uint32_t unused;
-    uint64_t total; /* TEST_FILE: length of the file */
+    uint32_t pause_us;   /* TEST_WAKE: before each answer */
+    uint64_t total;      /* TEST_FILE: length of the file; TEST_CROWD: connections beside this one */
 } peer_request_t;
+
+/* How a program comes to know that bytes are there. */
+typedef enum { PEER_BLOCKS, PEER_SELECTS, PEER_POLLS } peer_wait_t;
+
+typedef struct {
+    peer_wait_t wait;
+    net_set_t *set; /* PEER_SELECTS: whom to ask about; NULL: that one socket */
+} peer_way_t;
 
 /* What the receiver of a one-way test answers. */
 typedef struct {
@@ -64,10 +80,10 @@ char *peer_buffer(size_t size);
 /* As peer_buffer, but the same memory as before if that is large enough. */
 char *peer_room(peer_room_t *room, size_t size);
 void peer_send(net_socket_t s, const void *data, size_t size);
-/* Receives exactly `size` bytes, or fewer if the other end closes; returns how many. */
-size_t peer_receive(net_socket_t s, void *data, size_t size, bool use_select);
+/* Receives exactly `size` bytes, or fewer if the other end closes; returns how many.  `way` may be NULL: in a blocking receive. */
+size_t peer_receive(net_socket_t s, void *data, size_t size, const peer_way_t *way);
 /* The same, but an early end is fatal. */
-void peer_receive_all(net_socket_t s, void *data, size_t size, bool use_select);
-void peer_wait_readable(net_socket_t s);
+void peer_receive_all(net_socket_t s, void *data, size_t size, const peer_way_t *way);
+void peer_wait_readable(net_socket_t s, net_set_t *set);
 
 #endif

@@ -174,7 +174,7 @@ void pointers_accept(net_socket_t s, const peer_request_t *request, char *buffer
     (void)buffer;
     while (!last) {
         vmmc_accepted_t loan = {.size = sizeof loan};
-        peer_receive_all(s, &loan.token, sizeof loan.token, false);
+        peer_receive_all(s, &loan.token, sizeof loan.token, NULL);
         must(s, VMMC_IO_ACCEPT, &loan);
         last = *(const char *)loan.bytes == PEER_LAST;
         report.bytes += loan.length;

@@ -1,33 +1,39 @@
 /* server: serves netbench clients, one stream connection after another, and on each as many tests as its client asks
  * for. */
+#include "brief.h"
 #include "checksum.h"
-#include "netbench.h"
 #include "pointers.h"
+#include "server.h"
+#include "waits.h"
 
 #include <stdlib.h>
 
-static void echo(net_socket_t s, const peer_request_t *request, char *buffer)
+static void echo(server_t *server, const peer_request_t *request)
 {
+    char *buffer = server->buffer;
     do {
-        peer_receive_all(s, buffer, request->piece, request->use_select);
-        peer_send(s, buffer, request->piece);
+        peer_receive_all(server->socket, buffer, request->piece, &server->way);
+        peer_send(server->socket, buffer, request->piece);
     } while (buffer[0] != PEER_LAST);
 }
 
-static void count(net_socket_t s, const peer_request_t *request, char *buffer)
+static void count(server_t *server, const peer_request_t *request)
 {
+    char *buffer = server->buffer;
     peer_report_t report = {0};
     do {
-        peer_receive_all(s, buffer, request->piece, request->use_select);
+        peer_receive_all(server->socket, buffer, request->piece, &server->way);
         report.bytes += request->piece;
     } while (buffer[0] != PEER_LAST);
-    peer_send(s, &report, sizeof report);
+    peer_send(server->socket, &report, sizeof report);
 }
 
 /* Takes what has arrived, whatever its size, as a program that reads a bulk transfer does. What fits into the buffer
  * holds the first byte of one piece at most. */
-static void drain(net_socket_t s, const peer_request_t *request, char *buffer)
+static void drain(server_t *server, const peer_request_t *request)
 {
+    net_socket_t s = server->socket;
+    char *buffer = server->buffer;
     drain_t progress = {.piece = request->piece};
     while (!drain_is_over(&progress)) {
         int n = (int)recv(s, buffer, (int)request->piece, 0);
@@ -38,9 +44,9 @@ static void drain(net_socket_t s, const peer_request_t *request, char *buffer)
     peer_send(s, &progress.report, sizeof progress.report);
 }
 
-static void take_file(net_socket_t s, const peer_request_t *request, char *buffer)
+static void take_file(server_t *server, const peer_request_t *request)
 {
-    (void)buffer;
+    net_socket_t s = server->socket;
     peer_report_t report = {0};
     char *memory = peer_buffer((size_t)request->total);
     peer_send(s, &report, sizeof report);
@@ -57,44 +63,87 @@ static void take_file(net_socket_t s, const peer_request_t *request, char *buffe
     free(memory);
 }
 
-static void keep_waiting(net_socket_t s, const peer_request_t *request, char *buffer)
+static void keep_waiting(server_t *server, const peer_request_t *request)
 {
-    (void)buffer;
     net_sleep_ms(request->idle_ms);
-    peer_send(s, "!", 1);
+    peer_send(server->socket, "!", 1);
 }
 
-static void warm_up(net_socket_t s, const peer_request_t *request)
+static void spread(server_t *server, const peer_request_t *request)
 {
-    char buffer[PEER_WARM_UP_SIZE];
-    peer_request_t exchanges = {.piece = sizeof buffer, .use_select = request->use_select};
-    echo(s, &exchanges, buffer);
+    char first;
+    peer_report_t report = {0};
+    do {
+        peer_receive_all(server->socket, server->buffer, request->piece, NULL);
+        first = server->buffer[0];
+        for (unsigned i = 1; i <= server->crowd.count; i++)
+            peer_receive_all(server->crowd.sockets[i], server->buffer, request->piece, NULL);
+        report.bytes += (uint64_t)request->piece * (1 + server->crowd.count);
+    } while (first != PEER_LAST);
+    peer_send(server->socket, &report, sizeof report);
 }
 
-static void serve_test(net_socket_t s, const peer_request_t *request, peer_room_t *room)
+static void gather(server_t *server, const peer_request_t *request)
 {
-    static void (*const tests[TEST_COUNT])(net_socket_t, const peer_request_t *, char *) = {
-        [TEST_RTT] = echo, [TEST_MSGS] = count, [TEST_BW] = drain, [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
+    peer_report_t report = {.bytes = request->total};
+    crowd_close(&server->crowd);
+    crowd_accept(&server->crowd, server->socket, (unsigned)request->total, server->listener);
+    peer_send(server->socket, &report, sizeof report);
+}
+
 #ifdef _WIN32
-        [TEST_BORROW] = pointers_borrow, [TEST_VIEWS] = pointers_borrow, [TEST_LEND] = pointers_accept,
-        [TEST_TRANSMIT] = drain,
+static void borrow(server_t *server, const peer_request_t *request)
+{
+    pointers_borrow(server->socket, request, server->buffer);
+}
+
+static void accept_loans(server_t *server, const peer_request_t *request)
+{
+    pointers_accept(server->socket, request, server->buffer);
+}
+#endif
+
+static void warm_up(server_t *server)
+{
+    char bytes[PEER_WARM_UP_SIZE];
+    peer_request_t exchanges = {.piece = sizeof bytes};
+    server->way = (peer_way_t){PEER_BLOCKS, NULL};
+    server->buffer = bytes;
+    echo(server, &exchanges);
+}
+
+static void serve_test(server_t *server, const peer_request_t *request)
+{
+    static void (*const tests[TEST_COUNT])(server_t *, const peer_request_t *) = {
+        [TEST_RTT] = echo, [TEST_MSGS] = count, [TEST_BW] = drain, [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
+        [TEST_CROWD] = gather, [TEST_SPREAD] = spread, [TEST_READY] = echo, [TEST_EMPTY] = echo,
+        [TEST_WAKE] = waits_answer_late, [TEST_LOAD] = echo, [TEST_CONNECT] = brief_serve, [TEST_BRIEF] = brief_serve,
+#ifdef _WIN32
+        [TEST_BORROW] = borrow, [TEST_VIEWS] = borrow, [TEST_LEND] = accept_loans, [TEST_TRANSMIT] = drain,
 #endif
     };
     if (request->magic != PEER_MAGIC || request->test >= TEST_COUNT || !tests[request->test] || !request->piece)
         peer_die("not a request of a netbench client");
-    char *buffer = peer_room(room, request->piece);
-    warm_up(s, request);
-    tests[request->test](s, request, buffer);
+    bool polls = request->wait == PEER_POLLS;
+    warm_up(server);
+    server->way = (peer_way_t){(peer_wait_t)request->wait, server->crowd.set};
+    server->buffer = peer_room(&server->room, request->piece);
+    if (polls)
+        net_set_blocking(server->socket, false);
+    tests[request->test](server, request);
+    if (polls)
+        net_set_blocking(server->socket, true);
 }
 
-static void serve(net_socket_t s, peer_room_t *room)
+static void serve(server_t *server)
 {
     peer_request_t request;
     size_t got;
-    while ((got = peer_receive(s, &request, sizeof request, false)) == sizeof request)
-        serve_test(s, &request, room);
+    while ((got = peer_receive(server->socket, &request, sizeof request, NULL)) == sizeof request)
+        serve_test(server, &request);
     if (got)
         peer_die("half a request");
+    crowd_close(&server->crowd);
 }
 
 static net_socket_t listen_at(const netbench_options_t *options)
@@ -110,7 +159,7 @@ static net_socket_t listen_at(const netbench_options_t *options)
     if (s == NET_INVALID)
         peer_die("socket failed");
     netbench_bind(s, options);
-    if (listen(s, 1))
+    if (listen(s, NET_BACKLOG))
         peer_die("listen failed");
     netbench_announce(s, options);
     return s;
@@ -118,16 +167,15 @@ static net_socket_t listen_at(const netbench_options_t *options)
 
 int server_run(const netbench_options_t *options)
 {
-    net_socket_t listener = listen_at(options);
-    peer_room_t room = {0};
+    server_t server = {.listener = listen_at(options)};
     for (unsigned served = 0; served < options->clients; served++) {
-        net_socket_t s = accept(listener, NULL, NULL);
-        if (s == NET_INVALID)
+        server.socket = accept(server.listener, NULL, NULL);
+        if (server.socket == NET_INVALID)
             peer_die("accept failed");
-        serve(s, &room);
-        net_close(s);
+        serve(&server);
+        net_close(server.socket);
     }
-    net_close(listener);
-    free(room.memory);
+    net_close(server.listener);
+    free(server.room.memory);
     return 0;
 }

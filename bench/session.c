@@ -8,6 +8,21 @@
 #define SAMPLE_CAPACITY 200000
 #define LINE_MAX_BYTES 128
 
+/* The words behind a question, as in select-c1000. */
+static void take_words(netbench_options_t *options, char *words)
+{
+    options->wait = PEER_BLOCKS;
+    for (char *word = strtok(words, "-"); word; word = strtok(NULL, "-"))
+        if (!strcmp(word, "select"))
+            options->wait = PEER_SELECTS;
+        else if (!strcmp(word, "poll"))
+            options->wait = PEER_POLLS;
+        else if (!strcmp(word, "kernel"))
+            options->kernel = true;
+        else if (sscanf(word, "c%u", &options->crowd) != 1 && sscanf(word, "t%u", &options->pause_us) != 1)
+            peer_die("unknown word '%s'", word);
+}
+
 static void open_socket(client_t *client, const netbench_options_t *options)
 {
     if (options->udp)
@@ -20,6 +35,7 @@ static void close_socket(client_t *client, const netbench_options_t *options)
 {
     if (client->socket == NET_INVALID)
         return;
+    crowd_close(&client->crowd);
     if (options->udp)
         udp_say_goodbye(client);
     net_close(client->socket);
@@ -41,11 +57,11 @@ static void take(client_t *client, const netbench_options_t *options)
 static void take_line(client_t *client, const netbench_options_t *defaults, const char *line)
 {
     netbench_options_t options = *defaults;
-    char name[16], select[8] = "";
-    if (sscanf(line, "%15s %u %u %7s", name, &options.size, &options.milliseconds, select) < 3 || !options.size ||
+    char name[16], words[32] = "";
+    if (sscanf(line, "%15s %u %u %31s", name, &options.size, &options.milliseconds, words) < 3 || !options.size ||
         !options.milliseconds || !netbench_find_test(name, &options.test))
         peer_die("cannot understand '%s'", line);
-    options.use_select = !strcmp(select, "select");
+    take_words(&options, words);
     take(client, &options);
 }
 

@@ -24,8 +24,8 @@ int udp_server_run(const netbench_options_t *options)
     for (unsigned served = 0; served < options->clients; served += size == GOODBYE_SIZE) {
         struct sockaddr_in from;
         net_len_t length = sizeof from;
-        if (options->use_select)
-            peer_wait_readable(s);
+        if (options->wait == PEER_SELECTS)
+            peer_wait_readable(s, NULL);
         size = (int)recvfrom(s, buffer, PEER_DATAGRAM_MAX, 0, (struct sockaddr *)&from, &length);
         if (size < 0 || (int)sendto(s, buffer, size, 0, (struct sockaddr *)&from, length) != size)
             peer_die("the datagram echo failed");
@@ -47,7 +47,7 @@ static void exchange(const client_t *client, char *buffer, unsigned size, bool u
     if ((int)sendto(client->socket, buffer, (int)size, 0, to, sizeof client->server) != (int)size)
         peer_die("sendto failed");
     if (use_select)
-        peer_wait_readable(client->socket);
+        peer_wait_readable(client->socket, NULL);
     if ((int)recvfrom(client->socket, buffer, PEER_DATAGRAM_MAX, 0, NULL, NULL) != (int)size)
         peer_die("recvfrom failed");
 }
@@ -61,7 +61,7 @@ static void warm_up(const client_t *client, char *buffer, const netbench_options
 {
     uint64_t end = net_clock_ns() + (uint64_t)options->warm_up * 1000000u;
     do
-        exchange(client, buffer, options->size, options->use_select);
+        exchange(client, buffer, options->size, options->wait == PEER_SELECTS);
     while (net_clock_ns() < end);
 }
 
@@ -70,7 +70,7 @@ static void measure(client_t *client, char *buffer, const netbench_options_t *op
     uint64_t last = net_clock_ns(), end = last + (uint64_t)options->milliseconds * 1000000u;
     samples_clear(&client->samples);
     while (last < end) {
-        exchange(client, buffer, options->size, options->use_select);
+        exchange(client, buffer, options->size, options->wait == PEER_SELECTS);
         uint64_t now = net_clock_ns();
         if (!samples_add(&client->samples, (double)(now - last) / 1e3))
             break;

@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
-# usage: tools/bench.sh [--quick | --pointers] [--seconds N] [--slice MILLISECONDS] [--near]
-#                       [--pair 64-64|32-32|32-64] [--free] [--json FILE]
-#   --quick    three tests, 30 seconds          --seconds N   how long (180), apart from the start and 10 s for idle
-#   --pointers transfers without copies (docs/extension-api.md), against the copying ones, 120 seconds
+# usage: tools/bench.sh [SESSION] [--seconds N] [--slice MILLISECONDS] [--near] [--pair 64-64|32-32|32-64] [--free]
+#                       [--json FILE]
+#   SESSION, one of (with its seconds, apart from the start and what is measured once):
+#   --speed    latency and bandwidth (180); this one if none is named          --quick    three tests of it (30)
+#   --pointers transfers without copies (docs/extension-api.md), against the copying ones (120)
+#   --select   one, 64 and 1,000 sockets, one of them active; waking up (120)
+#   --connections  connections that live for one exchange (60)
+#   --load     1 to 16 pairs at once, with pauses for thought, beside a process that computes (240)
+#   --scale    1 to 4,000 open connections: their cost in time, memory and descriptors (120)
+#   --backends 64 and 32 bit, both together; sleeping on events (90)
+#   --peers    MPICH and UCX, where they are installed: tools/setup.sh --peers (60)
+#   --all      all of these one after the other, with --seconds shared out among them (1100); then the plots: each
+#              session's figures are build/bench/SESSION.json then, the plots build/bench/*.svg
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
 #   --near     begin a sample only while the cores are near
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
@@ -19,20 +28,39 @@ set -euo pipefail
 long_slice=250 # ms
 near_limit=0.15 # us: near is 0.05 to 0.11, far 0.2 to 0.5
 
-# test:bytes:option; the last two never leave the kernel: datagrams, and a stream whose other end is without our DLL.
-quick_tests=(rtt:64: msgs:64: bw:65536:)
-all_tests=(idle:64:5000 rtt:64: msgs:1: msgs:8: msgs:64: bw:4096: bw:65536: bw:1048576: rtt:64:select
-    udp:64: rtt:64:mixed)
-pointer_tests=(bw:65536: bw:262144: bw:1048576: transmit:65536: transmit:1048576:)
+# The sessions: test:bytes:words (bench/conduct.c tells the words). In the first, the last two never leave the kernel:
+# datagrams, and a stream whose other end is without our DLL.
+declare -A session_tests=(
+    [speed]="idle:64:5000 rtt:64: rtt:64:select rtt:64:poll msgs:1: msgs:8: msgs:64: bw:4096: bw:16384: bw:65536:
+        bw:262144: bw:1048576: rtt:1024: rtt:4096: rtt:16384: udp:64: rtt:64:mixed"
+    [quick]="rtt:64: msgs:64: bw:65536:"
+    [pointers]="bw:65536: bw:262144: bw:1048576: transmit:65536: transmit:1048576:"
+    [select]="rtt:64:select rtt:64:select-c64 rtt:64:select-c64-kernel rtt:64:select-c1000
+        ready:64: ready:64:c64 ready:64:c64-kernel ready:64:c1000 empty:64: empty:64:c64 empty:64:c64-kernel
+        empty:64:c1000 wake:64:t1000 wake:64:select-t1000 wake:64:select-c64-t1000 wake:64:select-c64-kernel-t1000
+        wake:64:select-c1000-t1000"
+    [connections]="connect:64: brief:64: brief:4096:"
+    [scale]="crowd:64:c1 crowd:64:c10 crowd:64:c100 crowd:64:c1000 crowd:64:c4000
+        rtt:64:c1 rtt:64:c10 rtt:64:c100 rtt:64:c1000 rtt:64:c4000
+        spread:64:c1 spread:64:c10 spread:64:c100 spread:64:c1000 spread:64:c4000
+        spread:4096:c1 spread:4096:c10 spread:4096:c100 spread:4096:c1000 spread:4096:c4000"
+    [load]="$(for pause in 0 100 1000 10000; do for pairs in 1 2 4 8 16; do echo "load:64:t$pause-p$pairs"; done; done)
+        load:64:t0-p1-beside load:64:t100-p1-beside load:64:t1000-p1-beside load:64:t0-p4-beside"
+    [backends]="rtt:64: msgs:64: bw:65536: bw:1048576: wake:64:t1000"
+    [peers]="rtt:64: rtt:4096: msgs:64:"
+)
+declare -A session_seconds=([speed]=180 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=120 [load]=240
+    [backends]=90 [peers]=60)
+sessions_of_all=(speed pointers select connections scale load backends peers)
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,22s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    tests=("${all_tests[@]}") seconds=180 slice=5 pair=64-64 json=$build/bench.json near=() pin_ends=1 pointers=
+    session=speed seconds='' slice=5 pair=64-64 json='' near=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
-            --quick) tests=("${quick_tests[@]}") seconds=30 ;;
-            --pointers) pointers=1 tests=("${pointer_tests[@]}") seconds=120 ;;
+            --all | --speed | --quick | --pointers | --select | --connections | --load | --scale | --backends | --peers)
+                session=${1#--} ;;
             --free) pin_ends= ;;
             --near) near=(--near-below "$near_limit") ;;
             --seconds) seconds=${2:?} && shift ;;
@@ -46,9 +74,30 @@ take_options() {
     done
     [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
-    [[ $seconds =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ ]] ||
+    [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ ]] ||
         die "--seconds and --slice take whole numbers above 0"
-    server_bits=${pair%-*} client_bits=${pair#*-} pair_timeout=$((seconds + 120))
+    server_bits=${pair%-*} client_bits=${pair#*-}
+}
+
+# Each session in a shell of its own, since it ends its players; the seconds are shared out as they are by default.
+take_all_sessions() {
+    local one sum=0 share
+    [ -z "$json" ] || die "--all writes several files, into $build/bench; so there is no --json FILE"
+    mkdir -p "$build/bench"
+    for one in "${sessions_of_all[@]}"; do sum=$((sum + session_seconds[$one])); done
+    for one in "${sessions_of_all[@]}"; do
+        share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
+        note "$one: $share s"
+        "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" "${near[@]}" \
+            ${pin_ends:---free} --json "$build/bench/$one.json" || note "$one was not completed"
+    done
+    perl "$root/bench/plots.pl" "$build/bench" "$build/bench"
+}
+
+begin_session() {
+    seconds=${seconds:-${session_seconds[$session]}} json=${json:-$build/bench.json}
+    pair_timeout=$((seconds + 300))
+    read -r -d '' -a tests <<<"${session_tests[$session]}" || true
 }
 
 require_programs() {
@@ -83,31 +132,75 @@ find_our_dll() {
 # see several states, which hardly matters to a path through the kernel, and their programs are never pinned.
 parts_of() {
     local list=() long=/$long_slice
-    case $1 in
-        udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
-        *:select) list=(builtin ${ours:+ours} tcp unix) ;;
-        *:mixed) list=(builtin ${ours:+ours@mixed}) ;;
-        msgs:* | bw:4096:) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring) ;;
-        idle:* | transmit:*) list=(builtin ${ours:+ours}) ;;
+    case $session:$1 in
+        load:*-beside) list=(${ours:+"ours@ours-free$long" "sleeping@sleeping-free$long"}) ;;
+        load:*) list=("builtin@builtin-free$long" ${ours:+"ours@ours-free$long"} "tcp@tcp-free$long") ;;
+        backends:*) list=(${ours:+ours event ours32 mixed event32}) ;;
+        peers:msgs:*) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring ${mpich:+mpich}
+            ${ucx:+ucx/10}) ;;
+        peers:*) list=(builtin ${ours:+ours} tcp unix ring ${mpich:+mpich} ${ucx:+ucx/10}) ;;
+        select:* | scale:* | connections:*) list=(builtin ${ours:+ours} tcp) ;;
+        *:udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
+        *:select | *:poll) list=(builtin ${ours:+ours} tcp unix) ;;
+        *:mixed) list=(builtin ${ours:+ours@outward}) ;;
+        *:msgs:* | *:bw:4096:) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring) ;;
+        *:idle:* | *:transmit:*) list=(builtin ${ours:+ours}) ;;
+        speed:bw:*) list=(builtin ${ours:+ours} tcp unix ring copy1 copy4 copynt) ;;
         *) list=(builtin ${ours:+ours} tcp unix ring) ;;
     esac
-    [[ -z $ours || -z $pointers || $1 != bw:* ]] || list+=(borrow@ours+borrow views@ours+views lend@ours+lend)
+    [[ -z $ours || $session != pointers || $1 != bw:* ]] || list+=(borrow@ours+borrow views@ours+views lend@ours+lend)
     (IFS=,; echo "${list[*]}")
 }
 
+# usage: players_of TEST...    the names of all that have to be started, once each
+players_of() {
+    local test part name pairs
+    for test; do
+        pairs=1
+        [[ ! $test =~ -p([0-9]+) ]] || pairs=${BASH_REMATCH[1]}
+        for part in $(parts_of "$test" | tr , ' '); do
+            name=${part%%[/+]*}
+            name=${name#*@}
+            echo "$name"
+            for ((i = 2; i <= pairs; i++)); do echo "$name.$i"; done
+        done
+    done | sort -u | grep -vE '^(ring|copy.*)$'
+}
+
+# usage: start_named NAME      SIDE, SIDE-udp or SIDE-free; perhaps with a number behind a dot
+start_named() {
+    local name=$1 side=${1%%[.-]*} udp=()
+    local pin_ends=$pin_ends
+    [[ $name != *-free* ]] || pin_ends=
+    [[ $name != *-udp* ]] || udp=(--udp)
+    case $side in
+        tcp | unix) start_player "$name" "$side" "$side" "${udp[@]}" ;;
+        outward) start_player "$name" "$server_bits-builtin" "$client_bits-ours" ;;
+        ours32) start_player "$name" 32-ours 32-ours ;;
+        mixed) start_player "$name" 32-ours 64-ours ;;
+        event32) start_player "$name" 32-event 32-event ;;
+        mpich) start_foreign_player "$name" mpiexec -n 1 "$bench_build/native/conduct" pin client "$mpich" : \
+            -n 1 "$bench_build/native/conduct" pin server "$mpich" ;;
+        ucx) start_foreign_player "$name" "$root/bench/peer_ucx.sh" "$bench_build/native/conduct" ;;
+        *) start_player "$name" "$server_bits-$side" "$client_bits-$side" "${udp[@]}" ;;
+    esac
+}
+
+# What is not there is left out.
+find_peers() {
+    mpich='' ucx=''
+    [ "$session" = peers ] || return 0
+    if [ -x "$bench_build/native/peer_mpi" ] && command -v mpiexec >/dev/null; then
+        mpich=$bench_build/native/peer_mpi
+    fi
+    ucx=$(command -v ucx_perftest) || true
+    [ -n "$mpich" ] && [ -n "$ucx" ] || note "MPICH or UCX is missing: tools/setup.sh --peers, then tools/build.sh native"
+}
+
 start_players() {
-    local side
-    for side in builtin ${ours:+ours}; do
-        start_player "$side" "$server_bits-$side" "$client_bits-$side"
-        start_player "$side-udp" "$server_bits-$side" "$client_bits-$side" --udp
-    done
-    [ -z "$ours" ] || start_player mixed "$server_bits-builtin" "$client_bits-ours"
-    start_player tcp tcp tcp
-    start_player tcp-udp tcp tcp --udp
-    start_player unix unix unix
-    pin_ends=
-    start_player builtin-free "$server_bits-builtin" "$client_bits-builtin"
-    start_player tcp-free tcp tcp
+    local name
+    for name in $(players_of "${tests[@]}"); do start_named "$name"; done
+    find_wineserver
 }
 
 conduct() {
@@ -120,14 +213,20 @@ main() {
     local status=0
     take_options "$@"
     require_programs
+    if [ "$session" = all ]; then
+        take_all_sessions
+        return
+    fi
+    begin_session
     mkdir -p "$build"
     start_pairs "$build/bench.log"
     find_our_dll
+    find_peers
     start_players
     conduct >"$scratch/samples" || status=1
     progress ""
-    perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --json "$json" \
-        <"$scratch/samples"
+    perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --session "$session" \
+        --json "$json" <"$scratch/samples"
     [ $status -eq 0 ] || die "the run ended early; see $pair_log"
 }
 
