@@ -46,7 +46,7 @@ typedef struct {
     unsigned bytes, own_milliseconds; /* not 0: taken once */
     char words[32];
     unsigned pairs;
-    bool bystander;
+    bool bystander, has_crowd;
     part_t part[PARTS_MAX];
     unsigned parts;
 } bench_test_t;
@@ -116,32 +116,57 @@ static void take_long_slices(const bench_test_t *test)
     }
 }
 
-/* Each block has connections of its own: a ring that has grown for large pieces would slow small ones down. The first
- * slice of each does not count: in it the other end is found, and the ring grows. */
-static void begin_block(const bench_test_t *test)
+/* The first slice does not count: in it the other end is found, the ring grows, and the crowd gathers. */
+static void begin_part(const bench_test_t *test, const part_t *part)
 {
     char unused[RESULT_MAX];
-    run.block++;
+    crew_connect(&part->crew);
+    play(test, part, run.slice_ms, unused);
+}
+
+static void take_part(const bench_test_t *test, const part_t *part)
+{
+    double before;
+    if (!part->long_milliseconds && await_state(&before))
+        take_slice(test, part, run.slice_ms, before);
+}
+
+/* Each block has connections of its own: a ring that has grown for large pieces would slow small ones down. */
+static void take_in_turn(const bench_test_t *test)
+{
+    unsigned order[PARTS_MAX];
+    for (unsigned i = 0; i < test->parts; i++)
+        begin_part(test, &test->part[i]);
+    take_long_slices(test);
+    for (unsigned round = 0; round < ROUNDS_OF_BLOCK; round++) {
+        shuffle(order, test->parts);
+        for (unsigned i = 0; i < test->parts; i++)
+            take_part(test, &test->part[order[i]]);
+    }
+}
+
+/* A crowd that is not asked is not without cost for others: the wineserver goes through its sockets at each event. So
+ * each variant plays all its rounds alone, and sends its crowd away. */
+static void take_apart(const bench_test_t *test)
+{
+    unsigned order[PARTS_MAX];
+    shuffle(order, test->parts);
     for (unsigned i = 0; i < test->parts; i++) {
-        crew_connect(&test->part[i].crew);
-        play(test, &test->part[i], run.slice_ms, unused);
+        const part_t *part = &test->part[order[i]];
+        begin_part(test, part);
+        for (unsigned round = 0; round < ROUNDS_OF_BLOCK; round++)
+            take_part(test, part);
+        crew_connect(&part->crew);
     }
 }
 
 static void take_block(const bench_test_t *test)
 {
-    unsigned order[PARTS_MAX];
-    begin_block(test);
-    take_long_slices(test);
-    for (unsigned round = 0; round < ROUNDS_OF_BLOCK; round++) {
-        shuffle(order, test->parts);
-        for (unsigned i = 0; i < test->parts; i++) {
-            const part_t *part = &test->part[order[i]];
-            double before;
-            if (!part->long_milliseconds && await_state(&before))
-                take_slice(test, part, run.slice_ms, before);
-        }
-    }
+    run.block++;
+    if (test->has_crowd)
+        take_apart(test);
+    else
+        take_in_turn(test);
 }
 
 static void take_once(const bench_test_t *test)
@@ -150,6 +175,8 @@ static void take_once(const bench_test_t *test)
     for (unsigned i = 0; i < test->parts; i++) {
         crew_connect(&test->part[i].crew);
         take_slice(test, &test->part[i], test->own_milliseconds, cores_round_trip_us());
+        if (test->has_crowd)
+            crew_connect(&test->part[i].crew);
     }
 }
 
@@ -223,6 +250,7 @@ static void take_words(bench_test_t *test, char *words)
             test->bystander = true;
             continue;
         }
+        test->has_crowd = test->has_crowd || word[0] == 'c';
         if (test->words[0])
             strcat(test->words, "-");
         strcat(test->words, word);
