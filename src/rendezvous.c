@@ -302,6 +302,7 @@ static meeting_state_t confirm(meeting_t *meeting, rendezvous_shm_t *record)
     if (error) {
         meeting->why = reason(error);
         change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_WITHDRAWN);
+        sweep(record); /* should the claimer be dead, nobody else may ever look at it */
         return MEETING_FAILED;
     }
     if (change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_CONFIRMED))
@@ -354,6 +355,7 @@ static void cancel_post(meeting_t *meeting)
             break;
         os_yield(attempt); /* the other end is in the middle of claiming */
     }
+    sweep(record);
     meeting->state = MEETING_FAILED;
 }
 

@@ -407,6 +407,30 @@ static void the_poster_of_a_swept_record_stays_with_the_kernel(void **state)
     os_section_close(&section);
 }
 
+/* Nobody watches a process that died before there was a link. */
+static void the_poster_frees_what_a_dead_claimer_has_left(void **state)
+{
+    const vmmc_identity_t dead = nobody();
+    meeting_t a, b;
+    os_section_t section;
+    (void)state;
+    rendezvous_table_shm_t *table = table_of(&section);
+    for (int closes = 0; closes < 2; closes++) {
+        begin(&a, 1000, 2000);
+        begin(&b, 2000, 1000);
+        table->records[a.record].claimer = dead;
+        assert_int_equal(closes ? meeting_cancel(&a) : meeting_poll(&a), MEETING_FAILED);
+        assert_int_equal(records_in_use(), 0);
+        assert_int_equal(meeting_poll(&b), MEETING_FAILED);
+    }
+    begin(&a, 1000, 2000);
+    store_release(&table->records[a.record].state, a.tag | RENDEZVOUS_CLAIMING);
+    store_release(&table->records[a.record].worker, dead_number());
+    assert_int_equal(meeting_cancel(&a), MEETING_FAILED);
+    assert_int_equal(records_in_use(), 0);
+    os_section_close(&section);
+}
+
 static void records_that_dead_processes_worked_on_are_used_again(void **state)
 {
     meeting_t a, b;
@@ -598,6 +622,7 @@ int main(int argc, char **argv)
         CASE(a_sweep_frees_what_dead_processes_have_left),
         CASE(a_sweep_leaves_the_living_alone),
         CASE(the_poster_of_a_swept_record_stays_with_the_kernel),
+        CASE(the_poster_frees_what_a_dead_claimer_has_left),
         CASE(records_that_dead_processes_worked_on_are_used_again),
         CASE(hostile_records_join_nobody),
         CASE(threads_that_come_at_once_meet),
