@@ -68,10 +68,18 @@ static void attach(sock_t *sock)
              meeting->peer.port, (unsigned long)sock->story.peer_process);
 }
 
+/* A link that was made for it may be nobody's now, and the watcher has not seen it: it goes when its process dies. */
+static void forget_meeting(const sock_t *sock)
+{
+    if (sock->meeting.link)
+        watcher_look();
+}
+
 static void stay_on_kernel(sock_t *sock, const char *why)
 {
     sock->story.why = why;
     store_release(&sock->mode, SOCK_KERNEL);
+    forget_meeting(sock);
     log_info("socket %lu: stays on the kernel: %s", (unsigned long)sock->handle, why);
 }
 
@@ -84,11 +92,13 @@ static bool has_unread_in_kernel(const sock_t *sock)
 void sock_end(sock_t *sock)
 {
     lock_take(&sock->lock);
-    if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
+    if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE) {
         attach(sock);
-    else if (sock_mode(sock) == SOCK_MEETING)
+    } else if (sock_mode(sock) == SOCK_MEETING) {
+        forget_meeting(sock);
         log_info("socket %lu: closed before its other end had turned up (no DLL there, or another prefix or session?)",
                  (unsigned long)sock->handle);
+    }
     bool hard = (sock->linger_on && sock->linger_seconds == 0) || has_unread_in_kernel(sock);
     store_release(&sock->mode, SOCK_KERNEL);
     kpoll_forget(&sock->kpoll);
