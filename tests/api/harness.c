@@ -381,6 +381,15 @@ void peer_join(peer_t *peer)
         FAIL("peer in role '%s' ended with %lu", peer->role, code);
 }
 
+unsigned long peer_reap(peer_t *peer)
+{
+    DWORD code = 0;
+    CHECK(WaitForSingleObject(peer->process, INFINITE) == WAIT_OBJECT_0);
+    CHECK(GetExitCodeProcess(peer->process, &code));
+    peer_forget(peer);
+    return code;
+}
+
 void peer_kill(peer_t *peer)
 {
     CHECK(TerminateProcess(peer->process, 1));

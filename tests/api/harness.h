@@ -77,6 +77,8 @@ peer_t peer_start_inheriting(const char *role, const char *format, ...)
 peer_t peer_start_inheriting_bare(const char *role, const char *format, ...)
     __attribute__((format(__MINGW_PRINTF_FORMAT, 2, 3)));
 void peer_join(peer_t *peer);
+/* For one that may be killed: its exit code. */
+unsigned long peer_reap(peer_t *peer);
 void peer_kill(peer_t *peer);
 
 /* Threads. */

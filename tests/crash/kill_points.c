@@ -106,18 +106,6 @@ void kill_use_table(kill_table_t *shared)
     table = shared;
 }
 
-void kill_arrange(kill_table_t *shared, int entry, unsigned phase, unsigned hit)
-{
-    store_release(&shared->entry, 0);
-    for (uint32_t i = 0; i < load_relaxed(&shared->used); i++) {
-        for (unsigned j = 0; j < KILL_PHASES; j++)
-            store_relaxed(&shared->entries[i].hits[j], 0);
-    }
-    store_relaxed(&shared->phase, phase);
-    store_relaxed(&shared->hit, hit);
-    store_release(&shared->entry, (uint32_t)(entry + 1));
-}
-
 void kill_volunteer(kill_table_t *shared, bool willing)
 {
     store_release(&shared->victim, willing ? own_number() : 0);

@@ -38,7 +38,18 @@ typedef struct kill_table {
 /* Use this table in this process and the ones it forks; fills the entries in where that has not been done. */
 void kill_use_table(kill_table_t *table);
 /* Forget the counts, and let the victim end at the `hit`-th hit (from 1) of that point; `entry` -1: count only. */
-void kill_arrange(kill_table_t *table, int entry, unsigned phase, unsigned hit);
+static inline void kill_arrange(kill_table_t *table, int entry, unsigned phase, unsigned hit)
+{
+    store_release(&table->entry, 0);
+    store_relaxed(&table->died, 0);
+    for (uint32_t i = 0; i < load_relaxed(&table->used); i++) {
+        for (unsigned j = 0; j < KILL_PHASES; j++)
+            store_relaxed(&table->entries[i].hits[j], 0);
+    }
+    store_relaxed(&table->phase, phase);
+    store_relaxed(&table->hit, hit);
+    store_release(&table->entry, (uint32_t)(entry + 1));
+}
 /* This process is the victim from now on (or no longer). */
 void kill_volunteer(kill_table_t *table, bool willing);
 
