@@ -17,7 +17,6 @@ enum workload_traits {
     LOAD_URGENT = 2,         /* some bytes are urgent ones, delivered in line */
     LOAD_VICTIM_LEAVES = 4,  /* its streams go back to the kernel amid the traffic */
     LOAD_SURVIVOR_LEAVES = 8,
-    LOAD_LOANS = 16,         /* memory is lent both ways */
     LOAD_CLOSE_EARLY = 32,   /* the victim closes with bytes unread */
     LOAD_CANCELS = 64,       /* whoever posts first withdraws at once */
     LOAD_LATE_READER = 128,  /* nobody reads before all has been sent that can be */

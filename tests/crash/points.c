@@ -1,5 +1,5 @@
 /* points: ends a process at every point between two stores to shared memory that its workloads reach, natively.
- * usage: crash_points [--seed N] [--hits N] [--only WORKLOAD] [--at ENTRY PHASE HIT PART]
+ * usage: crash_points [--seed N] [--hits N] [--only WORKLOAD]
  * First every workload runs unharmed and its points are counted; then the victim is ended at the first hit of each, and at
  * --hits random ones.  A listing says which points no workload has reached. */
 #include "pairs.h"
