@@ -93,6 +93,19 @@ static void look_at_settings(diagnosis_t *diagnosis)
              "VMMC_EXCLUDE_PORTS: connections with the ports %s stay on the kernel", value);
 }
 
+static void look_at_environment(diagnosis_t *diagnosis)
+{
+    char order[100];
+    if (!override_is_needed() || !override_in_environment(order, sizeof order))
+        return;
+    if (override_prefers_native(order))
+        find(diagnosis, GRADE_NOTE, "override", "this is not needed for programs that have been installed",
+             "WINEDLLOVERRIDES makes all programs started from here take a DLL beside them");
+    else
+        find(diagnosis, GRADE_BAD, "override", "take wsock32 out of WINEDLLOVERRIDES",
+             "WINEDLLOVERRIDES (%s) makes all programs started from here take Wine's own wsock32", order);
+}
+
 static void look_at_memory(diagnosis_t *diagnosis)
 {
     char name[80];
@@ -129,10 +142,10 @@ static void look_at_override(diagnosis_t *diagnosis, const verdict_t *verdict)
     if (!override_is_needed())
         return;
     if (override_value(verdict->name, value, sizeof value) && override_prefers_native(value))
-        find(diagnosis, GRADE_FINE, "override", NULL, "Wine takes the DLL beside %s", verdict->name);
+        find(diagnosis, GRADE_FINE, "override", NULL, "Wine takes the DLL beside %.200s", verdict->name);
     else
         find(diagnosis, GRADE_BAD, "override", "vmmcctl install sets it for this program",
-             "Wine takes its own wsock32 for %s", verdict->name);
+             "Wine takes its own wsock32 for %.200s", verdict->name);
 }
 
 static void look_at_program(diagnosis_t *diagnosis, const char *program)
@@ -243,6 +256,7 @@ static int run_doctor(int argc, char **argv)
     look_at_system(&diagnosis);
     look_for_dlls(&diagnosis);
     look_at_settings(&diagnosis);
+    look_at_environment(&diagnosis);
     look_at_memory(&diagnosis);
     look_at_sleep(&diagnosis);
     if (argc == 2)

@@ -1,5 +1,6 @@
 /* cmd_run: one run of a program with the transport. */
 #include "child.h"
+#include "override.h"
 #include "place.h"
 #include "trial.h"
 
@@ -58,6 +59,16 @@ static int run_it(const verdict_t *verdict, char **program)
     return (int)code;
 }
 
+static const char *hindrance(const verdict_t *verdict)
+{
+    char order[100];
+    if (verdict->beside.kind == DLL_NONE && verdict->off.kind == DLL_OURS)
+        return "the DLL is there, but disabled; see vmmcctl enable";
+    if (override_is_needed() && override_in_environment(order, sizeof order) && !override_prefers_native(order))
+        return "WINEDLLOVERRIDES in the environment makes Wine take its own wsock32; take that out of it";
+    return NULL;
+}
+
 static int run_run(int argc, char **argv)
 {
     static verdict_t verdict;
@@ -71,8 +82,9 @@ static int run_run(int argc, char **argv)
     judge(&verdict, argv[at]);
     if (verdict.obstacle)
         return ctl_no("%s: %s; %s", verdict.path, verdict.reason, verdict.advice);
-    if (verdict.beside.kind == DLL_NONE && verdict.off.kind == DLL_OURS)
-        return ctl_no("%s: the DLL is there, but disabled; vmmcctl enable \"%s\"", verdict.path, verdict.path);
+    const char *problem = hindrance(&verdict);
+    if (problem)
+        return ctl_no("%s: %s", verdict.path, problem);
     return run_it(&verdict, argv + at);
 }
 

@@ -56,6 +56,14 @@ static const char *not_yet(const end_t *end)
     return "";
 }
 
+/* Both ends have the DLL, and at least one waits for the other. */
+static const char *not_met(const connection_t *connection)
+{
+    if (connection->one->layout != connection->other->layout)
+        return "the DLLs of its two ends are of different releases; give both the same";
+    return "its ends have not met yet: each has to call send, recv or the like once more";
+}
+
 static void explain(connection_t *connection)
 {
     const end_t *one = connection->one, *other = connection->other;
@@ -66,6 +74,8 @@ static void explain(connection_t *connection)
         reason = own_reason(other, text);
         snprintf(name, sizeof name, "%.50s says: ", other->name);
     }
+    if (other && one->state == END_MEETING && !name[0])
+        reason = not_met(connection);
     if (!reason && connection->user_level)
         reason = not_yet(one);
     if (!reason)

@@ -169,6 +169,7 @@ static void show_end(const target_t *target, const look_t *look, end_t *end)
 {
     *end = (end_t){.pid = target->remote.pid,
                    .bits = target->remote.bits,
+                   .layout = target->block.layout,
                    .handle = field_of(target, look, FIELD_HANDLE),
                    .state = state_of(target, look),
                    .broken = field_of(target, look, FIELD_BROKEN),

@@ -34,6 +34,7 @@ typedef struct end {
     uint32_t pid;
     char name[64]; /* of the process */
     unsigned bits;
+    uint32_t layout; /* of shared memory, as its DLL has it */
     uint64_t handle;
     end_state_t state;
     bool broken;

@@ -71,11 +71,44 @@ void override_release(const char *program, const char *who)
     registry_prune(holders, 3);
 }
 
+/* One item of the list: NAME[,NAME...]=ORDER. */
+static bool is_for_us(char *names)
+{
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+        name += *name == '*';
+        if (text_same_name(name, DLL) || text_same_name(name, CTL_DLL))
+            return true;
+    }
+    return false;
+}
+
+bool override_in_environment(char *value, size_t size)
+{
+    char list[1000];
+    DWORD length = GetEnvironmentVariableA("WINEDLLOVERRIDES", list, sizeof list);
+    char *next = length && length < sizeof list ? list : NULL;
+    while (next) {
+        char *item = next, *end = strchr(item, ';');
+        next = end ? end + 1 : NULL;
+        if (end)
+            *end = 0;
+        char *order = strchr(item, '=');
+        if (!order)
+            continue;
+        *order = 0;
+        if (is_for_us(item)) {
+            snprintf(value, size, "%s", order + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool override_value(const char *program, char *value, size_t size)
 {
     char key[CTL_PATH];
     key_of(key, PROGRAMS, program, "\\DllOverrides");
-    return registry_get(key, DLL, value, size) || registry_get(key, "*" DLL, value, size) ||
+    return override_in_environment(value, size) || registry_get(key, DLL, value, size) || registry_get(key, "*" DLL, value, size) ||
            registry_get(EVERYWHERE, DLL, value, size) || registry_get(EVERYWHERE, "*" DLL, value, size);
 }
 

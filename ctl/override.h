@@ -12,7 +12,10 @@ bool override_is_needed(void);
 /* `program` is the file name, `who` names the one who wants it. */
 bool override_hold(const char *program, const char *who);
 void override_release(const char *program, const char *who);
-/* What is set for the program, or else for all programs; false: nothing. */
+/* What the environment says (WINEDLLOVERRIDES), for every program started from here: it wins over the registry.  False:
+ * nothing. */
+bool override_in_environment(char *value, size_t size);
+/* What is set for the program, there or in the registry, or else for all programs; false: nothing. */
 bool override_value(const char *program, char *value, size_t size);
 /* True if `value` makes Wine take the DLL beside the program. */
 bool override_prefers_native(const char *value);

@@ -26,6 +26,7 @@ __attribute__((section(INSPECTION_SECTION), used)) const inspection_block_t insp
     .sock_bytes = sizeof(sock_t),
     .flow_bytes = sizeof(flow_shm_t),
     .field_count = INSPECTION_FIELDS,
+    .layout = SHM_VERSION,
     .release = VMMC_RELEASE,
     .table = {&fdtab_inspection},
     .process = {&transport_inspection},

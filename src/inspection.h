@@ -96,6 +96,8 @@ typedef struct inspection_block {
     uint32_t pointer_bytes;
     uint32_t sock_bytes, flow_bytes;
     uint32_t field_count;
+    uint32_t layout; /* SHM_VERSION: processes of different ones do not meet */
+    uint32_t reserved;
     char release[16];             /* the project's version, as text */
     inspection_address_t table;   /* inspection_table_t */
     inspection_address_t process; /* inspection_process_t */

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch end_all wait_for folder_of put tree slurp override_of
-    has_32 wait_for_end);
+    has_32 wait_for_end reg drive_c);
 
 our ($build, $build32, $launcher) = map { abs_path($_) // $_ } @ARGV;
 our $scratch = tempdir("vmmcctl-test.XXXXXX", TMPDIR => 1, CLEANUP => 1);
@@ -60,6 +60,16 @@ sub ctl_json {
     ok(defined $value, "@words --json gives JSON") or diag("$@: $run->{all}");
     return ($value // {}, $run);
 }
+
+# Windows' own reg, for what vmmcctl only reads.
+sub reg {
+    my $pid = start("$scratch/reg", $launcher, 'reg', @_);
+    waitpid $pid, 0;
+    return $? == 0;
+}
+
+# The C: drive of the prefix that the launcher uses.
+sub drive_c { return ($ENV{VMMC_WINEPREFIX} // abs_path("$build/../wineprefix") // '') . '/drive_c' }
 
 # A program in the background: its number here; `environment` is set for it alone.
 sub launch {

@@ -93,7 +93,24 @@ ok($usual->{possible}, 'other dependent-load flags do no harm') or diag($usual->
 patched('named.exe', sub { });
 patched('named.exe.manifest', sub { ${$_[0]} = '<assembly><file name="wsock32.dll"/></assembly>' });
 refused("$folder/named.exe", 'manifest');
-refused("$ENV{WINEPREFIX}/drive_c/windows/notepad.exe", 'no-network') if $ENV{WINEPREFIX};
+
+# Policies of the system for a program of that name.
+my $options = 'HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\vmmcctl_test.exe';
+ok(reg('add', $options, '/v', 'MitigationOptions', '/t', 'REG_BINARY', '/d', '0000000000100000', '/f'), 'a policy is set');
+refused(patched('vmmcctl_test.exe', sub { }), 'signed-only');
+ok(reg('delete', $options, '/f'), '... and taken back');
+ok((ctl_json('check', spell("$folder/vmmcctl_test.exe")))[0]{possible}, '... so it can have the transport again');
+
+SKIP: {
+    my $windows = drive_c() . '/windows';
+    skip 'no prefix found', 3 if !-d $windows;
+    put("$build/ctl_IMPORT.exe", "$windows/vmmcctl_test.exe");
+    my ($found) = ctl_json('check', 'C:\\windows\\vmmcctl_test.exe');
+    is($found->{obstacle}, 'system-folder', 'what lies in the system\'s folder stays as it is');
+    my $tried = ctl('install', 'C:\\windows\\vmmcctl_test.exe');
+    like($tried->{err}, qr/Windows' own folder/, '... and install says so');
+    unlink "$windows/vmmcctl_test.exe";
+}
 
 SKIP: {
     skip 'no 32-bit build', 3 if !has_32();
@@ -107,6 +124,7 @@ my $said = ctl('check', spell("$folder/WINSOCK2.exe"));
 like($said->{out}, qr/ws2_32 alone.*what to do/s, 'people get a sentence and what to do');
 like(ctl('check', spell("$folder/IMPORT.exe"))->{out}, qr/vmmcctl install/, '... or the command that comes next');
 
-unlink "$folder/$_" for qw(arm.exe old.exe text.exe signed.exe dependent.exe usual.exe named.exe named.exe.manifest);
+unlink "$folder/$_" for qw(arm.exe old.exe text.exe signed.exe dependent.exe usual.exe named.exe named.exe.manifest
+    vmmcctl_test.exe);
 is(tree($folder), $before, 'nothing was changed');
 done_testing();

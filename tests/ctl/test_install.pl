@@ -78,5 +78,27 @@ SKIP: {
 }
 refused(ctl('install', spell("$build/ctl_WINSOCK2.exe")), qr/ws2_32 alone/, 'a program that imports ws2_32 alone');
 
+# ---- in use ----
+my $server = put("$build/netbench.exe", folder_of('in use') . '/in use.exe');
+my $idle = tree("$scratch/in use");
+my $port = "$scratch/port";
+done(ctl('install', spell($server)), 'a program that will run');
+launch({}, $server, 'server', '--port-file', spell($port));
+ok(wait_for(sub { -s $port }), 'it runs');
+refused(ctl('uninstall', spell($server)), qr/in use/, 'a DLL in use stays');
+is((ctl_json('check', spell($server)))[0]{beside}, 'ours', '... with all else');
+end_all();
+ok(wait_for(sub { ctl('uninstall', spell($server))->{code} == 0 }), '... until the program has ended');
+is(tree("$scratch/in use"), $idle, 'then nothing is left');
+
+# ---- the override of before ----
+my $key = 'HKCU\\Software\\Wine\\AppDefaults\\second.exe\\DllOverrides';
+ok(reg('add', $key, '/v', 'wsock32', '/d', 'builtin', '/f'), 'an override that was there');
+done(ctl('install', spell($second)), '... gives way');
+is(override_of($second), 'native,builtin', '... to ours');
+done(ctl('uninstall', spell($second)), '... and');
+is(override_of($second), 'builtin', '... comes back');
+reg('delete', 'HKCU\\Software\\Wine\\AppDefaults\\second.exe', '/f');
+
 is(tree($folder), $before, 'in the end the folder is as it was');
 done_testing();

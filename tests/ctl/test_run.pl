@@ -33,6 +33,11 @@ my $no = ctl('run', spell("$build/ctl_NOTHING.exe"));
 is($no->{code}, 1, 'what cannot have it is not started');
 like($no->{err}, qr/imports or names wsock32/, '... and why');
 
+{
+    local $ENV{WINEDLLOVERRIDES} = 'msvcrt=b;wsock32,winmm=b';
+    like(ctl('run', spell($program))->{err}, qr/WINEDLLOVERRIDES/, 'an environment in which it could not work is noticed');
+}
+
 # ---- killed ----
 unlink $port;
 my $killed = launch({}, "$build/vmmcctl.exe", 'run', spell($program), 'server', '--port-file', spell($port));
