@@ -47,6 +47,7 @@ my $runs = 0;
 sub ctl {
     my (@words) = @_;
     my $out = "$scratch/run" . ++$runs;
+    local $ENV{VMMC_TEST_TIMEOUT} = 50; # less than the programs in the background have, so a hang is not over with them
     my $pid = start($out, $launcher, "$build/vmmcctl.exe", @words);
     waitpid $pid, 0;
     my ($text, $complaint) = map { my $t = slurp("$out.$_"); $t =~ s/\r//g; $t } qw(out err);
@@ -74,7 +75,7 @@ sub drive_c { return ($ENV{VMMC_WINEPREFIX} // abs_path("$build/../wineprefix") 
 # A program in the background: its number here; `environment` is set for it alone.
 sub launch {
     my ($environment, $program, @words) = @_;
-    local %ENV = (%ENV, %$environment);
+    local %ENV = (%ENV, VMMC_TEST_TIMEOUT => 150, %$environment);
     my $pid = start("$scratch/background" . ++$runs, $launcher, $program, @words);
     push @children, $pid;
     return $pid;
