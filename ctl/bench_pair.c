@@ -20,7 +20,8 @@ static const struct {
 
 static bool ask(bench_pair_t *pair, const char *question, char *answer, size_t size, unsigned extra_ms)
 {
-    return child_write(&pair->client, question) && child_read(&pair->client, answer, size, ANSWER_PATIENCE_MS + extra_ms);
+    return child_write(&pair->client, question) &&
+           child_read(&pair->client, answer, size, ANSWER_PATIENCE_MS + extra_ms);
 }
 
 static const char *start_server(bench_pair_t *pair, char *program, char port[16])
@@ -80,7 +81,8 @@ bool bench_pair_carrier(const bench_pair_t *pair, connection_t *connection)
     connection_t *connections = connections_of(&survey, &count);
     for (unsigned i = 0; i < count && !found; i++) {
         const connection_t *found_one = &connections[i];
-        found = found_one->one->pid == pair->client.pid || (found_one->other && found_one->other->pid == pair->client.pid);
+        found =
+            found_one->one->pid == pair->client.pid || (found_one->other && found_one->other->pid == pair->client.pid);
         if (found)
             *connection = *found_one;
     }

@@ -74,7 +74,8 @@ bool child_start(child_t *child, char **argv, bool piped)
     *child = (child_t){0};
     if (!line)
         return false;
-    if (piped && make_pipe(&child->input, &startup.hStdInput, false) && make_pipe(&child->output, &startup.hStdOutput, true)) {
+    if (piped && make_pipe(&child->input, &startup.hStdInput, false) &&
+        make_pipe(&child->output, &startup.hStdOutput, true)) {
         startup.dwFlags = STARTF_USESTDHANDLES;
         startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
     }

@@ -12,8 +12,8 @@ typedef struct child {
     size_t used;
 } child_t;
 
-/* Start argv[0] with its arguments (the last is NULL).  `piped`: with its input and output in our hands.  False: the system
- * could not (its error is the thread's). */
+/* Start argv[0] with its arguments (the last is NULL).  `piped`: with its input and output in our hands.  False: the
+ * system could not (its error is the thread's). */
 bool child_start(child_t *child, char **argv, bool piped);
 /* The next line of its output without its end; false: it has ended, or said nothing for so long. */
 bool child_read(child_t *child, char *line, size_t size, unsigned timeout_ms);

@@ -133,7 +133,8 @@ static void say_results(const bench_t *bench)
     static const char *const names[BENCH_TESTS] = {"round trip of 64 bytes", "messages of 64 bytes, one way",
                                                    "bytes, 64 KB at a time"};
     const series_t *first = &bench->series[0];
-    printf("%-32s  %14s%s\n", "", first->user_level ? "user-level" : "with the DLL", bench->count > 1 ? "          kernel" : "");
+    printf("%-32s  %14s%s\n", "", first->user_level ? "user-level" : "with the DLL",
+           bench->count > 1 ? "          kernel" : "");
     for (unsigned test = 0; test < BENCH_TESTS; test++) {
         printf("%-32s", names[test]);
         for (unsigned i = 0; i < bench->count; i++)
@@ -184,7 +185,8 @@ static const char *measure_with(bench_t *bench, const wishes_t *wishes, char *pr
     unsigned started = 0;
     for (; started < bench->count && !problem; started++) {
         series_t *series = &bench->series[started];
-        problem = bench_pair_start(&series->pair, program, wishes->self ? NULL : wishes->host, wishes->port, series->by_kernel);
+        problem = bench_pair_start(&series->pair, program, wishes->self ? NULL : wishes->host, wishes->port,
+                                   series->by_kernel);
     }
     if (!problem)
         problem = measure(bench);
@@ -226,7 +228,8 @@ static int run_server(char *port, char *clients)
     const char *problem = trial_stage(&trial);
     if (problem)
         return ctl_no("bench: %s; see vmmcctl doctor", problem);
-    char *arguments[] = {trial.program, "netbench", "server", "--host", "0.0.0.0", "--port", port, "--clients", clients, NULL};
+    char *arguments[] = {trial.program, "netbench", "server",    "--host", "0.0.0.0",
+                         "--port",      port,       "--clients", clients,  NULL};
     SetConsoleCtrlHandler(end_with_child, TRUE);
     if (child_start(&server, arguments, false)) {
         fprintf(stderr, "vmmcctl: serving `vmmcctl bench HOST:%s` at port %s; Ctrl-C ends it\n", port, port);
@@ -295,7 +298,8 @@ const command_t bench_command = {
     "  --seconds N   how long altogether, 1 to 60; the longer the steadier\n"
     "  --progress    the bar also when standard error is a file\n"
     "  --json        the figures for other programs\n\n"
-    "The two processors of a pair may share a cache or not, and a virtual machine may change that while it runs, so two\n"
+    "The two processors of a pair may share a cache or not, and a virtual machine may change that while it runs, so "
+    "two\n"
     "runs can differ by several times; compare figures of one run. The programs are copies of vmmcctl in the folder\n"
     "for temporary files, with the DLL beside them, and are removed afterwards.\n"};
 
@@ -304,4 +308,5 @@ static int run_netbench(int argc, char **argv)
     return netbench_run(argc, argv);
 }
 
-const command_t netbench_command = {"netbench", run_netbench, "", "vmmcctl netbench: what bench starts; not for people\n"};
+const command_t netbench_command = {"netbench", run_netbench, "",
+                                    "vmmcctl netbench: what bench starts; not for people\n"};

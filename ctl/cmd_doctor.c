@@ -33,10 +33,11 @@ typedef struct diagnosis {
     double figure[BENCH_TESTS];
 } diagnosis_t;
 
-static void find(diagnosis_t *diagnosis, grade_t grade, const char *subject, const char *advice, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+static void find(diagnosis_t *diagnosis, grade_t grade, const char *subject, const char *advice, const char *format,
+                 ...) __attribute__((format(printf, 5, 6)));
 
-static void find(diagnosis_t *diagnosis, grade_t grade, const char *subject, const char *advice, const char *format, ...)
+static void find(diagnosis_t *diagnosis, grade_t grade, const char *subject, const char *advice, const char *format,
+                 ...)
 {
     va_list arguments;
     if (diagnosis->count == MOST_FINDINGS)
@@ -52,12 +53,12 @@ static void find(diagnosis_t *diagnosis, grade_t grade, const char *subject, con
 
 static void look_at_system(diagnosis_t *diagnosis)
 {
-    const char *(*wine_version)(void) = (const char *(*)(void))(void *)GetProcAddress(GetModuleHandleA("ntdll.dll"),
-                                                                                      "wine_get_version");
+    const char *(*wine_version)(void) =
+        (const char *(*)(void))(void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version");
     const char *host = nt_wine_host();
     if (wine_version && host)
-        find(diagnosis, GRADE_FINE, "system", NULL, "Wine %s on %s, %u processors; this vmmcctl has %u bits", wine_version(),
-             host, os_cpu_count(), (unsigned)sizeof(void *) * 8);
+        find(diagnosis, GRADE_FINE, "system", NULL, "Wine %s on %s, %u processors; this vmmcctl has %u bits",
+             wine_version(), host, os_cpu_count(), (unsigned)sizeof(void *) * 8);
     else
         find(diagnosis, GRADE_FINE, "system", NULL, "Windows, %u processors; this vmmcctl has %u bits", os_cpu_count(),
              (unsigned)sizeof(void *) * 8);
@@ -112,7 +113,8 @@ static void look_at_memory(diagnosis_t *diagnosis)
     os_section_t section, view;
     snprintf(name, sizeof name, "vmmc-doctor-%lu", (unsigned long)GetCurrentProcessId());
     if (os_section_create(&section, name, 1 << 20) != 0) {
-        find(diagnosis, GRADE_BAD, "memory", "free memory or address space; a sandbox may forbid named sections: run outside it",
+        find(diagnosis, GRADE_BAD, "memory",
+             "free memory or address space; a sandbox may forbid named sections: run outside it",
              "shared memory cannot be created");
         return;
     }
@@ -131,7 +133,8 @@ static void look_at_sleep(diagnosis_t *diagnosis)
     if (os_futex_works())
         find(diagnosis, GRADE_FINE, "sleeping", NULL, "by futex, the faster way");
     else
-        find(diagnosis, GRADE_FINE, "sleeping", NULL, "by events%s", nt_wine_host() ? "; the futex does not work in this Wine" : "");
+        find(diagnosis, GRADE_FINE, "sleeping", NULL, "by events%s",
+             nt_wine_host() ? "; the futex does not work in this Wine" : "");
 }
 
 /* ---- a program ---- */
@@ -160,9 +163,11 @@ static void look_at_program(diagnosis_t *diagnosis, const char *program)
         find(diagnosis, GRADE_FINE, "program", NULL, "%.200s has our %u-bit DLL, release %s, beside it", verdict.name,
              verdict.bits, verdict.beside.release);
     else if (verdict.off.kind == DLL_OURS)
-        find(diagnosis, GRADE_BAD, "program", "vmmcctl enable switches it on again", "%.200s: the DLL is disabled", verdict.name);
+        find(diagnosis, GRADE_BAD, "program", "vmmcctl enable switches it on again", "%.200s: the DLL is disabled",
+             verdict.name);
     else
-        find(diagnosis, GRADE_BAD, "program", "vmmcctl install puts it there", "%.200s has no DLL beside it", verdict.name);
+        find(diagnosis, GRADE_BAD, "program", "vmmcctl install puts it there", "%.200s has no DLL beside it",
+             verdict.name);
     look_at_override(diagnosis, &verdict);
 }
 
@@ -185,7 +190,8 @@ static const char *measure(diagnosis_t *diagnosis, char *program, connection_t *
 
 static void test_connection(diagnosis_t *diagnosis)
 {
-    static const char advice[] = "set VMMC_LOG_LEVEL=info and VMMC_LOG_FILE=C:\\vmmc.%p.log, repeat, and read what the logs say";
+    static const char advice[] =
+        "set VMMC_LOG_LEVEL=info and VMMC_LOG_FILE=C:\\vmmc.%p.log, repeat, and read what the logs say";
     trial_t trial;
     connection_t connection = {0};
     const char *problem = trial_stage(&trial);
@@ -213,8 +219,8 @@ static void say_diagnosis(const diagnosis_t *diagnosis, bool works)
     static const char *const grades[] = {"ok", "note", "BAD"};
     for (unsigned i = 0; i < diagnosis->count; i++) {
         const finding_t *finding = &diagnosis->findings[i];
-        printf("%-5s %-10s %s%s%s\n", grades[finding->grade], finding->subject, finding->text, finding->advice ? "; " : "",
-               finding->advice ? finding->advice : "");
+        printf("%-5s %-10s %s%s%s\n", grades[finding->grade], finding->subject, finding->text,
+               finding->advice ? "; " : "", finding->advice ? finding->advice : "");
     }
     puts(works ? "the transport works here" : "the transport does not work here: see what is BAD");
 }

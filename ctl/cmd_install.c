@@ -7,7 +7,8 @@
 
 /* ---- check ---- */
 
-static const char *const reaches[] = {"does not use wsock32", "imports wsock32.dll", "imports wsock32.dll when it needs it",
+static const char *const reaches[] = {"does not use wsock32", "imports wsock32.dll",
+                                      "imports wsock32.dll when it needs it",
                                       "loads a library that imports wsock32.dll", "may load wsock32.dll while it runs"};
 
 static void say_beside(const verdict_t *verdict)
@@ -29,12 +30,14 @@ static void say_verdict(const verdict_t *verdict)
     if (verdict->bits) {
         printf("  program      %u-bit, %s%s%s%s\n", verdict->bits, reaches[verdict->reach],
                verdict->through[0] ? ": " : "", verdict->through,
-               verdict->winsock2 && verdict->reach != REACH_NONE ? "; what it sends through ws2_32 stays on the kernel" : "");
+               verdict->winsock2 && verdict->reach != REACH_NONE ? "; what it sends through ws2_32 stays on the kernel"
+                                                                 : "");
         say_beside(verdict);
         if (override_is_needed())
-            printf("  Wine         %s\n", !override_value(verdict->name, value, sizeof value) ? "no override: takes its own wsock32"
-                                          : override_prefers_native(value) ? "takes the DLL beside the program"
-                                                                           : "an override makes it take its own wsock32");
+            printf("  Wine         %s\n",
+                   !override_value(verdict->name, value, sizeof value) ? "no override: takes its own wsock32"
+                   : override_prefers_native(value)                    ? "takes the DLL beside the program"
+                                                                       : "an override makes it take its own wsock32");
     }
     if (verdict->obstacle)
         printf("  cannot be    %s\n  what to do   %s\n", verdict->reason, verdict->advice);
@@ -54,8 +57,9 @@ static void tell_verdict(const verdict_t *verdict)
     json_text("reach", judge_reach(verdict->reach));
     json_text("through", verdict->through[0] ? verdict->through : NULL);
     json_flag("winsock2", verdict->winsock2);
-    json_text("beside", verdict->beside.kind == DLL_NONE && verdict->off.kind == DLL_OURS ? "disabled"
-                                                                                        : kinds[verdict->beside.kind]);
+    json_text("beside", verdict->beside.kind == DLL_NONE && verdict->off.kind == DLL_OURS
+                            ? "disabled"
+                            : kinds[verdict->beside.kind]);
     json_text("dll", verdict->dll.kind == DLL_OURS ? verdict->dll.path : NULL);
     json_text("override", override_is_needed() && override_value(verdict->name, value, sizeof value) ? value : NULL);
     json_flag("possible", !verdict->obstacle);
@@ -140,7 +144,8 @@ const command_t install_command = {
     "install", run_install, "put the DLL beside a program, for good",
     "usage: vmmcctl install PROGRAM.exe\n\n"
     "Copies the wsock32.dll of the program's bitness into the program's folder. Under Wine it also sets the override\n"
-    "for programs of that name (HKCU\\Software\\Wine\\AppDefaults\\PROGRAM.exe\\DllOverrides, wsock32 = native,builtin),\n"
+    "for programs of that name (HKCU\\Software\\Wine\\AppDefaults\\PROGRAM.exe\\DllOverrides, wsock32 = "
+    "native,builtin),\n"
     "without which Wine takes its own. Nothing else is changed, and nothing is ever overwritten: if another\n"
     "wsock32.dll lies there, install refuses. What was done is written into vmmcctl.txt in that folder; several\n"
     "programs of one folder share the DLL, and each is installed by its name.\n\n"
@@ -150,7 +155,8 @@ const command_t install_command = {
 
 static int run_uninstall(int argc, char **argv)
 {
-    static const char *const did[] = {"the DLL is removed", "the DLL stays: other programs have it, or it was there before",
+    static const char *const did[] = {"the DLL is removed",
+                                      "the DLL stays: other programs have it, or it was there before",
                                       "the DLL stays: it is not the one that was put there"};
     released_t how;
     int usage;
@@ -168,7 +174,8 @@ const command_t uninstall_command = {
     "usage: vmmcctl uninstall PROGRAM.exe\n\n"
     "Takes back what `vmmcctl install` did for that program, by the record in its folder (vmmcctl.txt): the override\n"
     "becomes what it was, and with the last program of the folder the DLL goes, if it still is the one that was put\n"
-    "there. The program need not exist any more. End the programs of the folder first: a DLL in use cannot be removed.\n"};
+    "there. The program need not exist any more. End the programs of the folder first: a DLL in use cannot be "
+    "removed.\n"};
 
 /* ---- disable, enable ---- */
 
@@ -205,7 +212,7 @@ const command_t disable_command = {
     "Renames the DLL in the program's folder to " PLACE_OFF ". All programs of that folder then use the system's\n"
     "sockets from their next start on, everything else stays as it is. `vmmcctl enable` renames it back.\n"};
 
-const command_t enable_command = {
-    "enable", run_enable, "and back",
-    "usage: vmmcctl enable PROGRAM.exe\n\n"
-    "Undoes `vmmcctl disable`: renames " PLACE_OFF " in the program's folder back to " CTL_DLL ".\n"};
+const command_t enable_command = {"enable", run_enable, "and back",
+                                  "usage: vmmcctl enable PROGRAM.exe\n\n"
+                                  "Undoes `vmmcctl disable`: renames " PLACE_OFF
+                                  " in the program's folder back to " CTL_DLL ".\n"};

@@ -28,8 +28,8 @@ static void say_way(const char *what, const way_t *way)
     printf("    %-9s %7sB in %s messages", what, bytes, messages);
     if (way->carrier == CARRIER_RING)
         printf(", ring of %s %u%% full", ring,
-               way->ring_bytes ? (unsigned)((uint64_t)(way->unread < way->ring_bytes ? way->unread : way->ring_bytes) * 100 /
-                                            way->ring_bytes)
+               way->ring_bytes ? (unsigned)((uint64_t)(way->unread < way->ring_bytes ? way->unread : way->ring_bytes) *
+                                            100 / way->ring_bytes)
                                : 0);
     else
         printf(", by the %s", carrier_name(way));
@@ -75,11 +75,12 @@ static void say_hosts(const survey_t *survey)
     for (unsigned i = 0; i < survey->host_count; i++) {
         const host_t *host = &survey->hosts[i];
         if (host->other_layout)
-            printf("%s (process %lu) has a DLL of release %s, which this vmmcctl cannot read; use the one of that release\n",
+            printf("%s (process %lu) has a DLL of release %s, which this vmmcctl cannot read; use the one of that "
+                   "release\n",
                    host->name, (unsigned long)host->pid, host->release);
         else if (host->reason[0])
-            printf("%s (process %lu) has the DLL, but no user-level connections: %s\n", host->name, (unsigned long)host->pid,
-                   host->reason);
+            printf("%s (process %lu) has the DLL, but no user-level connections: %s\n", host->name,
+                   (unsigned long)host->pid, host->reason);
     }
     if (survey->too_wide)
         printf("%u 64-bit processes can be read by the 64-bit vmmcctl only\n", survey->too_wide);
@@ -96,7 +97,8 @@ static void say_survey(const survey_t *survey, const connection_t *connections, 
     }
     say_hosts(survey);
     if (!survey->host_count)
-        printf("no process of this user has our DLL loaded; `vmmcctl install` or `vmmcctl run` gives it to a program\n");
+        printf(
+            "no process of this user has our DLL loaded; `vmmcctl install` or `vmmcctl run` gives it to a program\n");
     else if (!shown)
         printf("%u process%s our DLL, and no connection within this machine\n", survey->host_count,
                survey->host_count == 1 ? " has" : "es have");
@@ -221,7 +223,8 @@ const command_t list_command = {
     "  sleeps, wakes       of these, the sleeps; and how often this end woke the other one\n\n"
     "A connection with only one end shown has a program without the DLL at its other end: install it there too.\n"
     "  --all   also connections to other machines, which are the kernel's always\n\n"
-    "The programs are not disturbed: their memory is read, nothing in them is called or stopped, but for the moment that\n"
+    "The programs are not disturbed: their memory is read, nothing in them is called or stopped, but for the moment "
+    "that\n"
     "Wine takes to read it. The 32-bit vmmcctl sees 32-bit programs only, the 64-bit one both.\n"};
 
 /* ---- top ---- */
@@ -253,8 +256,8 @@ static row_t row_of(const connection_t *connection, const survey_t *before)
     if (then) {
         row.sent = growth(now->sends.bytes, then->sends.bytes);
         row.received = growth(now->receives.bytes, then->receives.bytes);
-        row.messages = growth(now->sends.messages, then->sends.messages) +
-                       growth(now->receives.messages, then->receives.messages);
+        row.messages =
+            growth(now->sends.messages, then->sends.messages) + growth(now->receives.messages, then->receives.messages);
     }
     return row;
 }
@@ -275,8 +278,8 @@ static void say_row(const row_t *row, double seconds)
     text_bytes(sent, (uint64_t)((double)row->sent / seconds));
     text_bytes(received, (uint64_t)((double)row->received / seconds));
     text_count(messages, (uint64_t)((double)row->messages / seconds));
-    printf("%-6s %7s %7s %7s  %-16.16s %-21s %-16.16s %-21s\n", connection->user_level ? "user" : "kernel", sent, received,
-           messages, connection->one->name, own, connection->other ? connection->other->name : "?", peer);
+    printf("%-6s %7s %7s %7s  %-16.16s %-21s %-16.16s %-21s\n", connection->user_level ? "user" : "kernel", sent,
+           received, messages, connection->one->name, own, connection->other ? connection->other->name : "?", peer);
 }
 
 static void clear_screen(void)
@@ -301,7 +304,8 @@ static void say_table(const survey_t *survey, const survey_t *before, const conn
             rows[shown++] = row_of(&connections[i], before);
     }
     clear_screen();
-    printf("%u programs with the DLL, %u connections within this machine; Ctrl-C ends this\n\n", survey->host_count, shown);
+    printf("%u programs with the DLL, %u connections within this machine; Ctrl-C ends this\n\n", survey->host_count,
+           shown);
     printf("%-6s %7s %7s %7s  %-16s %-21s %-16s %-21s\n", "by", "sent/s", "recvd/s", "msgs/s", "program", "address",
            "other end", "address");
     if (rows)
@@ -352,6 +356,7 @@ const command_t top_command = {
     "top", run_top, "the same, live: who moves how much",
     "usage: vmmcctl top [--interval SECONDS] [--rounds N] [--json]\n\n"
     "Looks every second (or --interval) and shows what each connection has moved since: bytes sent and received per\n"
-    "second and messages of both, as the program in the first column of names sees it; the busiest first. `by` is user\n"
+    "second and messages of both, as the program in the first column of names sees it; the busiest first. `by` is "
+    "user\n"
     "for a user-level connection, kernel otherwise: `vmmcctl list` says why. Ctrl-C ends it, or --rounds.\n\n"
     "With --json it writes one line for each look, with the counters of `vmmcctl list --json`.\n"};

@@ -14,7 +14,8 @@ static const end_t *find_other(const survey_t *survey, const end_t *one)
 {
     for (unsigned i = 0; i < survey->end_count; i++) {
         const end_t *end = &survey->ends[i];
-        if (end != one && end->self.port && same_endpoint(&end->self, &one->peer) && same_endpoint(&end->peer, &one->self))
+        if (end != one && end->self.port && same_endpoint(&end->self, &one->peer) &&
+            same_endpoint(&end->peer, &one->self))
             return end;
     }
     return NULL;
@@ -44,7 +45,8 @@ static const char *own_reason(const end_t *end, char text[200])
         return text;
     }
     if (end->state == END_MEETING)
-        return "its other end has not turned up: no DLL there, another user, session or Wine prefix, or it has not called "
+        return "its other end has not turned up: no DLL there, another user, session or Wine prefix, or it has not "
+               "called "
                "accept yet";
     return NULL;
 }
@@ -52,7 +54,8 @@ static const char *own_reason(const end_t *end, char text[200])
 static const char *not_yet(const end_t *end)
 {
     if (!end->receives.consented && !end->sends.switches)
-        return "its ends have met; each direction goes on by a ring once its receiver has called recv, select or the like";
+        return "its ends have met; each direction goes on by a ring once its receiver has called recv, select or the "
+               "like";
     return "";
 }
 

@@ -153,5 +153,6 @@ bool files_make_stage(char path[CTL_PATH])
 bool files_remove_folder(const char *path)
 {
     wide_t name = text_wide(path);
-    return RemoveDirectoryW(name.text) || GetLastError() == ERROR_FILE_NOT_FOUND || GetLastError() == ERROR_PATH_NOT_FOUND;
+    return RemoveDirectoryW(name.text) || GetLastError() == ERROR_FILE_NOT_FOUND ||
+           GetLastError() == ERROR_PATH_NOT_FOUND;
 }

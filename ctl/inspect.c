@@ -57,7 +57,8 @@ static bool is_understood(const inspection_block_t *block, const remote_t *remot
 {
     if (memcmp(block->magic, INSPECTION_MAGIC, sizeof block->magic) != 0 || block->version != INSPECTION_VERSION ||
         block->block_bytes != sizeof *block || block->field_count != INSPECTION_FIELDS ||
-        block->pointer_bytes != remote->bits / 8 || block->sock_bytes > LARGEST_ENTRY || block->flow_bytes > LARGEST_FLOW)
+        block->pointer_bytes != remote->bits / 8 || block->sock_bytes > LARGEST_ENTRY ||
+        block->flow_bytes > LARGEST_FLOW)
         return false;
     for (unsigned i = 0; i < INSPECTION_FIELDS; i++) {
         const inspection_field_at_t *field = &block->fields[i];
@@ -103,8 +104,8 @@ static bool agree(const target_t *target, const look_t *before, const look_t *af
     return true;
 }
 
-/* What is unread must not seem more than it was: of the way out, `head` was read after the entry's position; of the way in,
- * `tail` is taken from the look before. */
+/* What is unread must not seem more than it was: of the way out, `head` was read after the entry's position; of the way
+ * in, `tail` is taken from the look before. */
 static bool look_steadily(const target_t *target, uint64_t entry, look_t *look)
 {
     look_t before;
@@ -204,7 +205,8 @@ static void walk_page(target_t *target, uint64_t page)
     unsigned width = target->remote.bits / 8;
     uint8_t slots[8 * 64];
     for (uint32_t first = 0; first < target->table.page_slots; first += 64) {
-        if (os_now_us() >= target->until || !remote_read(&target->remote, page + (uint64_t)first * width, slots, 64u * width))
+        if (os_now_us() >= target->until ||
+            !remote_read(&target->remote, page + (uint64_t)first * width, slots, 64u * width))
             return;
         for (unsigned i = 0; i < 64; i++) {
             uint64_t entry = 0;
@@ -228,7 +230,8 @@ static void walk_table(target_t *target)
         return;
     for (uint32_t i = 0; i < used && i < target->table.page_count && target->sockets < INSPECT_SOCKETS; i++) {
         if (os_now_us() >= target->until ||
-            !remote_pointer(&target->remote, target->table.pages.there + (uint64_t)i * (target->remote.bits / 8), &page))
+            !remote_pointer(&target->remote, target->table.pages.there + (uint64_t)i * (target->remote.bits / 8),
+                            &page))
             return;
         if (page)
             walk_page(target, page);

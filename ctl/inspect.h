@@ -1,7 +1,7 @@
 /* inspect: the sockets of another process, by its DLL's inspection block (src/inspection.h).
  *
- * Each entry is read until two looks agree; a process that never holds still long enough, or lies, may show nonsense about
- * itself, and no more than INSPECT_SOCKETS entries of it. */
+ * Each entry is read until two looks agree; a process that never holds still long enough, or lies, may show nonsense
+ * about itself, and no more than INSPECT_SOCKETS entries of it. */
 #ifndef CTL_INSPECT_H
 #define CTL_INSPECT_H
 
@@ -10,7 +10,7 @@
 #include <carrier.h>
 #include <shm_layout.h>
 
-#define INSPECT_SOCKETS 4096 /* of one process */
+#define INSPECT_SOCKETS 4096        /* of one process */
 #define INSPECT_LONGEST_US 3000000u /* for one process, in which a thousand sockets are read many times over */
 
 /* One direction, as one end sees it. */
@@ -22,7 +22,7 @@ typedef struct way {
 } way_t;
 
 typedef enum end_state {
-    END_OPEN,    /* not connected */
+    END_OPEN, /* not connected */
     END_LISTENS,
     END_MEETING, /* its other end has not turned up */
     END_USER,
@@ -61,7 +61,7 @@ typedef struct survey {
     unsigned host_count;
     end_t *ends;
     unsigned end_count;
-    unsigned refused; /* processes that could not be read, being another user's */
+    unsigned refused;  /* processes that could not be read, being another user's */
     unsigned too_wide; /* 64-bit ones, which only the 64-bit vmmcctl can read */
 } survey_t;
 

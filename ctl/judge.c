@@ -126,8 +126,8 @@ static bool only_signed_libraries(const char *program)
 {
     char key[CTL_PATH];
     uint8_t options[16] = {0};
-    snprintf(key, sizeof key,
-             "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\%s", program);
+    snprintf(key, sizeof key, "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\%s",
+             program);
     registry_machine_bytes(key, "MitigationOptions", options, sizeof options);
     return (options[5] >> 4 & 3) == 1; /* BLOCK_NON_MICROSOFT_BINARIES_ALWAYS_ON: bits 44 and 45 */
 }
@@ -153,7 +153,8 @@ static void judge_policy(verdict_t *verdict, const pe_image_t *image)
         refuse(verdict, "signed-only", "it accepts signed libraries only, and ours is not signed",
                "there is nothing to do short of lifting that policy for this program");
     if (image->load_flags && !(image->load_flags & SEARCH_APPLICATION_FOLDER))
-        refuse(verdict, "dependent-load", "its headers tell Windows to take its libraries from the system's folder only",
+        refuse(verdict, "dependent-load",
+               "its headers tell Windows to take its libraries from the system's folder only",
                "there is nothing to do: it would not look at a DLL beside it");
     if (manifest_names_wsock32(verdict, image))
         refuse(verdict, "manifest", "its manifest says itself where wsock32.dll comes from",
@@ -180,7 +181,8 @@ static void judge_place(verdict_t *verdict)
         refuse(verdict, "system-folder", "it lies in Windows' own folder, whose files are shared by everything",
                "copy the program into a folder of its own");
     if (registry_machine_lists(known_dlls, CTL_DLL))
-        refuse(verdict, "known-dll", "wsock32.dll is a known DLL on this system, so the one beside a program is ignored",
+        refuse(verdict, "known-dll",
+               "wsock32.dll is a known DLL on this system, so the one beside a program is ignored",
                "an administrator can take it out of the registry key KnownDLLs and restart");
     if (verdict->beside.kind == DLL_FOREIGN)
         refuse(verdict, "foreign-dll", "another wsock32.dll lies beside it already, and is never overwritten",

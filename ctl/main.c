@@ -11,9 +11,17 @@
 
 #define MOST_ARGUMENTS 256
 
-static const command_t *const commands[] = {&check_command, &install_command, &uninstall_command, &disable_command,
-                                            &enable_command, &run_command, &list_command, &top_command,
-                                            &doctor_command, &bench_command, NULL};
+static const command_t *const commands[] = {&check_command,
+                                            &install_command,
+                                            &uninstall_command,
+                                            &disable_command,
+                                            &enable_command,
+                                            &run_command,
+                                            &list_command,
+                                            &top_command,
+                                            &doctor_command,
+                                            &bench_command,
+                                            NULL};
 
 static const char introduction[] =
     "usage: vmmcctl COMMAND [arguments]        vmmcctl COMMAND --help explains one\n\n"

@@ -108,8 +108,9 @@ bool override_value(const char *program, char *value, size_t size)
 {
     char key[CTL_PATH];
     key_of(key, PROGRAMS, program, "\\DllOverrides");
-    return override_in_environment(value, size) || registry_get(key, DLL, value, size) || registry_get(key, "*" DLL, value, size) ||
-           registry_get(EVERYWHERE, DLL, value, size) || registry_get(EVERYWHERE, "*" DLL, value, size);
+    return override_in_environment(value, size) || registry_get(key, DLL, value, size) ||
+           registry_get(key, "*" DLL, value, size) || registry_get(EVERYWHERE, DLL, value, size) ||
+           registry_get(EVERYWHERE, "*" DLL, value, size);
 }
 
 bool override_prefers_native(const char *value)

@@ -1,4 +1,5 @@
-/* pe: what the headers of a program tell.  The bytes may be anybody's: every offset is checked.  Knows no system header. */
+/* pe: what the headers of a program tell.  The bytes may be anybody's: every offset is checked.  Knows no system
+ * header. */
 #ifndef CTL_PE_H
 #define CTL_PE_H
 
@@ -20,11 +21,11 @@ typedef struct pe_image {
     size_t size;
     pe_kind_t kind; /* the rest is there for X86 and X64 only */
     bool library;
-    bool dotnet;           /* it has a CLR header */
-    bool dotnet_only;      /* and no code of its own */
-    bool signed_only;      /* FORCE_INTEGRITY */
-    uint16_t load_flags;   /* where its imports may come from: LOAD_LIBRARY_SEARCH_*, 0: as usual */
-    uint32_t base;         /* where 32-bit code wants to lie */
+    bool dotnet;                           /* it has a CLR header */
+    bool dotnet_only;                      /* and no code of its own */
+    bool signed_only;                      /* FORCE_INTEGRITY */
+    uint16_t load_flags;                   /* where its imports may come from: LOAD_LIBRARY_SEARCH_*, 0: as usual */
+    uint32_t base;                         /* where 32-bit code wants to lie */
     uint32_t sections, section_count;      /* offset of the table */
     uint32_t directories, directory_count; /* likewise */
 } pe_image_t;

@@ -14,7 +14,8 @@
 #define IN_USE "the DLL is in use; end the programs of that folder and repeat the command"
 #define NOT_RECORDED "vmmcctl has not installed anything for this program"
 #define NO_RECORD_WRITTEN "its folder cannot be written; run vmmcctl as administrator"
-#define NOT_UNDERSTOOD "the file " RECORD_FILE " in its folder is not as vmmcctl wrote it; see what it says, then remove it"
+#define NOT_UNDERSTOOD                                                                                                 \
+    "the file " RECORD_FILE " in its folder is not as vmmcctl wrote it; see what it says, then remove it"
 
 /* ---- one vmmcctl of this user at a time changes records ---- */
 
@@ -198,7 +199,8 @@ static const char *rename_ours(const char *program, const char *from, const char
     if (other.kind != DLL_NONE)
         return "there are two of them, " CTL_DLL " and " PLACE_OFF "; remove the one you do not want";
     *changed = files_rename(old, new);
-    return *changed ? NULL : "the DLL cannot be renamed; end the programs of that folder, or run vmmcctl as administrator";
+    return *changed ? NULL
+                    : "the DLL cannot be renamed; end the programs of that folder, or run vmmcctl as administrator";
 }
 
 const char *place_disable(const char *program, bool *changed)

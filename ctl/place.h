@@ -4,7 +4,7 @@
 
 #include "judge.h"
 
-#define PLACE_OFF CTL_DLL ".off" /* the name of a disabled one */
+#define PLACE_OFF CTL_DLL ".off"  /* the name of a disabled one */
 #define PLACE_INSTALLED "install" /* the holder for good */
 
 typedef enum placed {
@@ -14,8 +14,8 @@ typedef enum placed {
     PLACED_ALREADY /* this program had it */
 } placed_t;
 
-/* Give the program of a verdict without obstacle the DLL, on behalf of `holder`; NULL, or why not.  `*how` tells what was
- * done to the file. */
+/* Give the program of a verdict without obstacle the DLL, on behalf of `holder`; NULL, or why not.  `*how` tells what
+ * was done to the file. */
 const char *place_hold(const verdict_t *verdict, const char *holder, placed_t *how);
 
 typedef enum released {

@@ -63,10 +63,11 @@ bool record_save(const record_t *record, const char *folder)
         free(text);
         return text && files_remove(path);
     }
-    used += (size_t)snprintf(text, size,
-                             TITLE "\r\n# What vmmcctl has done in this folder; `vmmcctl uninstall PROGRAM` undoes it.\r\n"
-                                   "# dll BITS COPIED CHECKSUM, program HOLDER NAME\r\ndll %u %u %lx\r\n",
-                             record->bits, record->copied, (unsigned long)record->checksum);
+    used +=
+        (size_t)snprintf(text, size,
+                         TITLE "\r\n# What vmmcctl has done in this folder; `vmmcctl uninstall PROGRAM` undoes it.\r\n"
+                               "# dll BITS COPIED CHECKSUM, program HOLDER NAME\r\ndll %u %u %lx\r\n",
+                         record->bits, record->copied, (unsigned long)record->checksum);
     for (unsigned i = 0; i < record->count; i++)
         used += (size_t)snprintf(text + used, size - used, "program %s %s\r\n", record->holds[i].holder,
                                  record->holds[i].program);

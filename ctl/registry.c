@@ -35,7 +35,8 @@ bool registry_set(const char *key, const char *name, const char *value)
 {
     wide_t wide_key = text_wide(key), wide_name = text_wide(name), text = text_wide(value);
     HKEY opened;
-    if (RegCreateKeyExW(HKEY_CURRENT_USER, wide_key.text, 0, NULL, 0, KEY_SET_VALUE, NULL, &opened, NULL) != ERROR_SUCCESS)
+    if (RegCreateKeyExW(HKEY_CURRENT_USER, wide_key.text, 0, NULL, 0, KEY_SET_VALUE, NULL, &opened, NULL) !=
+        ERROR_SUCCESS)
         return false;
     DWORD bytes = (DWORD)((wcslen(text.text) + 1) * sizeof text.text[0]);
     LSTATUS status = RegSetValueExW(opened, wide_name.text, 0, REG_SZ, (const BYTE *)text.text, bytes);

@@ -12,12 +12,14 @@
 #define MOST_MODULES 1000
 #define HEADERS 4096 /* of a module, as far as they are looked at */
 
-/* Offsets in the system's own structures, which Windows and Wine share: process environment block, loader data, module. */
+/* Offsets in the system's own structures, which Windows and Wine share: process environment block, loader data, module.
+ */
 typedef struct shapes {
     unsigned peb_base, peb_loader, loader_list, module_base, module_name_bytes, module_name;
 } shapes_t;
 
-static const shapes_t shapes_32 = {0x08, 0x0c, 0x0c, 0x18, 0x2c, 0x30}, shapes_64 = {0x10, 0x18, 0x10, 0x30, 0x58, 0x60};
+static const shapes_t shapes_32 = {0x08, 0x0c, 0x0c, 0x18, 0x2c, 0x30},
+                      shapes_64 = {0x10, 0x18, 0x10, 0x30, 0x58, 0x60};
 
 static const shapes_t *shapes_of(const remote_t *remote)
 {
@@ -94,8 +96,8 @@ static bool is_environment(const remote_t *remote, uint64_t peb)
            remote_read(remote, base, &magic, sizeof magic) && magic == IMAGE_DOS_SIGNATURE;
 }
 
-/* The environment block of the process's own width.  A 32-bit process on a 64-bit system has two: Windows tells where the
- * narrow one is, on Wine it lies a page behind the wide one. */
+/* The environment block of the process's own width.  A 32-bit process on a 64-bit system has two: Windows tells where
+ * the narrow one is, on Wine it lies a page behind the wide one. */
 static uint64_t find_environment(const remote_t *remote)
 {
     PROCESS_BASIC_INFORMATION basic = {0};

@@ -93,7 +93,8 @@ void trial_clean_up(void)
     trial_t left[MOST_LEFTOVERS];
     char value[CTL_PATH + 2];
     unsigned count = 0;
-    for (unsigned i = 0; count < MOST_LEFTOVERS && registry_name(TRIALS, i, left[count].holder, sizeof left[0].holder); i++) {
+    for (unsigned i = 0; count < MOST_LEFTOVERS && registry_name(TRIALS, i, left[count].holder, sizeof left[0].holder);
+         i++) {
         if (maker_lives(left[count].holder) || !registry_get(TRIALS, left[count].holder, value, sizeof value))
             continue;
         left[count].staged = value[0] == 's';

@@ -1,9 +1,9 @@
 /* inspection: what a process shows of its sockets to whoever may read its memory (ctl/inspect.c).
  *
- * The DLL has one constant *block* in a section of its own, found through the module's headers.  It says where the socket
- * table is and where in an entry each *field* lies, so a reader needs no knowledge of this build's structures, nor of its
- * bitness.  Nothing is written for the reader, no lock is there to be taken, and no path of ours is longer for it: the
- * reader looks twice until both looks agree. */
+ * The DLL has one constant *block* in a section of its own, found through the module's headers.  It says where the
+ * socket table is and where in an entry each *field* lies, so a reader needs no knowledge of this build's structures,
+ * nor of its bitness.  Nothing is written for the reader, no lock is there to be taken, and no path of ours is longer
+ * for it: the reader looks twice until both looks agree. */
 #ifndef VMMC_INSPECTION_H
 #define VMMC_INSPECTION_H
 
@@ -11,7 +11,7 @@
 
 #define INSPECTION_SECTION ".vmmc"
 #define INSPECTION_MAGIC "vmmc inspection" /* 16 bytes with its end */
-#define INSPECTION_VERSION 1u             /* raised when a structure below, or the meaning of a field, changes */
+#define INSPECTION_VERSION 1u              /* raised when a structure below, or the meaning of a field, changes */
 
 /* An address of the process that has the block, in 64 bits whatever its own have. */
 typedef union inspection_address {
@@ -78,11 +78,8 @@ typedef struct inspection_process {
 #define INSPECTION_NUMBER_RX(name, member) FIELD_RX_##name,
 #define INSPECTION_NUMBER_FLOW(name, member) FIELD_FLOW_##name,
 enum inspection_field {
-    INSPECTION_SOCK_FIELDS(INSPECTION_NUMBER_SOCK)
-    INSPECTION_HALF_FIELDS(INSPECTION_NUMBER_TX)
-    INSPECTION_HALF_FIELDS(INSPECTION_NUMBER_RX)
-    INSPECTION_FLOW_FIELDS(INSPECTION_NUMBER_FLOW)
-    INSPECTION_FIELDS
+    INSPECTION_SOCK_FIELDS(INSPECTION_NUMBER_SOCK) INSPECTION_HALF_FIELDS(INSPECTION_NUMBER_TX)
+        INSPECTION_HALF_FIELDS(INSPECTION_NUMBER_RX) INSPECTION_FLOW_FIELDS(INSPECTION_NUMBER_FLOW) INSPECTION_FIELDS
 };
 
 typedef struct inspection_field_at {

@@ -13,8 +13,8 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch end_all wait_for folder_of put tree slurp override_of
-    has_32 wait_for_end reg drive_c);
+our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch end_all wait_for folder_of put tree slurp
+    override_of has_32 wait_for_end reg drive_c);
 
 our ($build, $build32, $launcher) = map { abs_path($_) // $_ } @ARGV;
 our $scratch = tempdir("vmmcctl-test.XXXXXX", TMPDIR => 1, CLEANUP => 1);

@@ -102,7 +102,8 @@ static void tell_a_long_reason(inspection_block_t *block)
 static void turn_modules_round(inspection_block_t *block)
 {
     PROCESS_BASIC_INFORMATION basic;
-    NTSTATUS(NTAPI * query)(HANDLE, int, void *, ULONG, ULONG *) =
+    NTSTATUS(NTAPI * query)
+    (HANDLE, int, void *, ULONG, ULONG *) =
         (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueryInformationProcess");
     (void)block;
     if (query(GetCurrentProcess(), 0, &basic, sizeof basic, NULL) < 0)
@@ -115,8 +116,8 @@ static void turn_modules_round(inspection_block_t *block)
 static const struct {
     const char *name;
     void (*tell)(inspection_block_t *block);
-} lies[] = {{"garbage", tell_garbage},    {"nowhere", point_nowhere},     {"endless", be_endless},
-            {"outside", point_outside},   {"reason", tell_a_long_reason}, {"modules", turn_modules_round}};
+} lies[] = {{"garbage", tell_garbage},  {"nowhere", point_nowhere},     {"endless", be_endless},
+            {"outside", point_outside}, {"reason", tell_a_long_reason}, {"modules", turn_modules_round}};
 
 int main(int argc, char **argv)
 {

@@ -34,7 +34,8 @@ sub address_of {
 
 sub set_directory {
     my ($bytes, $which, $at, $size) = @_;
-    substr $$bytes, header($bytes) + 24 + ($bits == 64 ? 112 : 96) + 8 * $which, 8, pack('VV', address_of($bytes, $at), $size);
+    my $entry = header($bytes) + 24 + ($bits == 64 ? 112 : 96) + 8 * $which;
+    substr $$bytes, $entry, 8, pack('VV', address_of($bytes, $at), $size);
 }
 
 # Point the header's load configuration at the fixture's room for one, with these flags.
@@ -86,7 +87,7 @@ refused("$folder/ctl_library.dll", 'library');
 refused(patched('arm.exe', sub { my $b = shift; substr $$b, header($b) + 4, 2, pack 'v', 0xaa64 }), 'other-processor');
 refused(patched('old.exe', sub { my $b = shift; substr $$b, header($b), 4, "NE\0\0" }), '16-bit');
 refused(patched('text.exe', sub { ${$_[0]} = 'Hello' }), 'not-a-program');
-refused(patched('signed.exe', sub { my $b = shift; substr $$b, header($b) + 24 + 70, 2, pack 'v', 0x80 }), 'signed-only');
+refused(patched('signed.exe', sub { my $b = shift; substr $$b, header($b) + 94, 2, pack 'v', 0x80 }), 'signed-only');
 refused(patched('dependent.exe', sub { set_load_flags($_[0], 0x800) }), 'dependent-load');
 my ($usual) = ctl_json('check', spell(patched('usual.exe', sub { set_load_flags($_[0], 0x1000) })));
 ok($usual->{possible}, 'other dependent-load flags do no harm') or diag($usual->{reason});
@@ -96,7 +97,8 @@ refused("$folder/named.exe", 'manifest');
 
 # Policies of the system for a program of that name.
 my $options = 'HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options\\vmmcctl_test.exe';
-ok(reg('add', $options, '/v', 'MitigationOptions', '/t', 'REG_BINARY', '/d', '0000000000100000', '/f'), 'a policy is set');
+ok(reg('add', $options, '/v', 'MitigationOptions', '/t', 'REG_BINARY', '/d', '0000000000100000', '/f'),
+    'a policy is set');
 refused(patched('vmmcctl_test.exe', sub { }), 'signed-only');
 ok(reg('delete', $options, '/f'), '... and taken back');
 ok((ctl_json('check', spell("$folder/vmmcctl_test.exe")))[0]{possible}, '... so it can have the transport again');

@@ -1,11 +1,15 @@
 #!/usr/bin/env perl
-# doctor and bench: that all is well here is found, that something is not is found too, and every complaint says what to do.
+# doctor and bench: that all is well here is found, that something is not is found too, and every complaint says what to
+# do.
 use strict;
 use warnings;
 use Test::More;
 use ctl_test;
 
-sub graded { my ($found, $subject) = @_; return join ' ', map { $_->{grade} } grep { $_->{subject} eq $subject } @{ $found->{findings} } }
+sub graded {
+    my ($found, $subject) = @_;
+    return join ' ', map { $_->{grade} } grep { $_->{subject} eq $subject } @{ $found->{findings} };
+}
 
 my ($well, $run) = ctl_json('doctor');
 ok($well->{works}, 'the transport works here') or diag($run->{out});
@@ -38,7 +42,8 @@ my $server = launch({}, "$build/vmmcctl.exe", 'bench', '--serve', $port, '--clie
 my $client;
 ok(wait_for(sub { $client = ctl('bench', "127.0.0.1:$port", '--seconds', '1', '--progress'); $client->{code} == 0 }),
     'bench HOST:PORT meets bench --serve PORT');
-like($client->{out}, qr/user-level.*round trip of 64 bytes +[\d.]+ us.*messages.*\/s.*bytes.*\/s/s, '... and shows figures');
+like($client->{out}, qr/user-level.*round trip of 64 bytes +[\d.]+ us.*messages.*\/s.*bytes.*\/s/s,
+    '... and shows figures');
 like($client->{err}, qr/\[#+\.+\] +\d+%/, '... with a bar on the way');
 is(wait_for_end($server), 0, 'the server ends after its client');
 my $nobody = ctl('bench', '127.0.0.1:1', '--seconds', '1');

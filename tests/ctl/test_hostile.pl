@@ -10,7 +10,9 @@ my @lies = qw(garbage nowhere endless outside reason modules);
 my %ours = (WINEDLLOVERRIDES => 'wsock32=n,b');
 my $port = "$scratch/port";
 
-sub honest { return grep { ($_->{ends}[0]{process} // '') eq 'netbench.exe' && $_->{user_level} } @{ $_[0]{connections} } }
+sub honest {
+    return grep { $_->{ends}[0]{process} eq 'netbench.exe' && $_->{user_level} } @{ $_[0]{connections} };
+}
 
 launch(\%ours, "$build/netbench.exe", 'server', '--port-file', spell($port));
 ok(wait_for(sub { -s $port }), 'an honest server runs');

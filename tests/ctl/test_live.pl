@@ -15,8 +15,8 @@ sub pair {
     my %both = (%ours, %{ $how{environment} // {} });
     launch(\%both, $how{server} // "$build/netbench.exe", 'server', '--port-file', spell($port));
     wait_for(sub { -s $port }) or die 'the server did not start';
-    launch(\%both, $how{client} // "$build/netbench.exe", 'client', 'idle', '--port-file', spell($port), '--milliseconds',
-        '60000', '--warm-up', '30');
+    launch(\%both, $how{client} // "$build/netbench.exe", 'client', 'idle', '--port-file', spell($port),
+        '--milliseconds', '60000', '--warm-up', '30');
     chomp(my $number = slurp($port));
     return $number =~ s/\r//r;
 }
@@ -48,7 +48,8 @@ sub is_silent {
 
 sub check_pair {
     my ($what, $found, @bits) = @_;
-    ok($found->{user_level} && $found->{local} && !defined $found->{reason}, "$what is user-level") or diag($found->{reason});
+    ok($found->{user_level} && $found->{local} && !defined $found->{reason}, "$what is user-level")
+        or diag($found->{reason});
     my ($one, $other) = @{ $found->{ends} };
     is(join(' ', sort $one->{bits}, $other->{bits}), "@bits", '... its bitnesses are right');
     is($one->{process}, 'netbench.exe', '... and the process\'s name');
@@ -67,7 +68,8 @@ check_pair('a connection', connection(pair(), \&is_silent), ($list->{connections
 
 SKIP: {
     skip 'no 32-bit build', 1 if !has_32();
-    check_pair('a connection between 32 and 64 bit', connection(pair(client => "$build32/netbench.exe"), \&is_silent), 32, 64);
+    my $mixed = connection(pair(client => "$build32/netbench.exe"), \&is_silent);
+    check_pair('a connection between 32 and 64 bit', $mixed, 32, 64);
 }
 
 # ---- for people, and live ----

@@ -14,9 +14,9 @@
 #define FILE_BYTES 4096u
 #define HEADER 0x80u
 #define OPTIONAL (HEADER + 24u)
-#define SECTION_AT 0x400u /* in the file ... */
+#define SECTION_AT 0x400u       /* in the file ... */
 #define SECTION_ADDRESS 0x3000u /* ... and in memory */
-#define HERE(offset) ((uint32_t)(offset) - SECTION_AT + SECTION_ADDRESS)
+#define HERE(offset) ((uint32_t)(offset)-SECTION_AT + SECTION_ADDRESS)
 
 static uint8_t file[FILE_BYTES];
 
@@ -195,10 +195,12 @@ static void damaged_programs_do_no_harm(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(imports_of_both_kinds_are_found), cmocka_unit_test(delayed_imports_of_the_first_kind_have_addresses),
-        cmocka_unit_test(flags_are_read),                  cmocka_unit_test(names_are_found_in_both_widths),
-        cmocka_unit_test(sections_are_found),              cmocka_unit_test(cut_off_programs_do_no_harm),
-        cmocka_unit_test(damaged_programs_do_no_harm)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(imports_of_both_kinds_are_found),
+                                       cmocka_unit_test(delayed_imports_of_the_first_kind_have_addresses),
+                                       cmocka_unit_test(flags_are_read),
+                                       cmocka_unit_test(names_are_found_in_both_widths),
+                                       cmocka_unit_test(sections_are_found),
+                                       cmocka_unit_test(cut_off_programs_do_no_harm),
+                                       cmocka_unit_test(damaged_programs_do_no_harm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,8 @@ my $port = "$scratch/port";
 my $server = launch({}, "$build/vmmcctl.exe", 'run', '--log', 'info', '--log-file', spell("$scratch/log") . '.%p',
     spell($program), 'server', '--port-file', spell($port));
 ok(wait_for(sub { -s $port }), 'the server runs');
-my $client = ctl('run', '--set', 'ring_size=32K', '--log', 'debug', '--log-file', spell("$scratch/log") . '.%p', spell($program),
-    'client', 'rtt', '--port-file', spell($port), '--milliseconds', '50');
+my $client = ctl('run', '--set', 'ring_size=32K', '--log', 'debug', '--log-file', spell("$scratch/log") . '.%p',
+    spell($program), 'client', 'rtt', '--port-file', spell($port), '--milliseconds', '50');
 is($client->{code}, 0, 'the client ends well') or diag($client->{all});
 like($client->{out}, qr/"test":"rtt"/, '... and its output is the program\'s alone');
 is(wait_for_end($server), 0, 'so does the server');
@@ -35,7 +35,8 @@ like($no->{err}, qr/imports or names wsock32/, '... and why');
 
 {
     local $ENV{WINEDLLOVERRIDES} = 'msvcrt=b;wsock32,winmm=b';
-    like(ctl('run', spell($program))->{err}, qr/WINEDLLOVERRIDES/, 'an environment in which it could not work is noticed');
+    my $hindered = ctl('run', spell($program));
+    like($hindered->{err}, qr/WINEDLLOVERRIDES/, 'an environment in which it could not work is noticed');
 }
 
 # ---- killed ----
