@@ -263,6 +263,9 @@ sub print_states {
         if (@trips) {
             print_state("$heading, its median " . figure(median(@trips)), $summary->{$state},
                 tests_in_order(@$samples), \%has_short);
+        } elsif (!%has_short) {
+            print_state('long slices, in any state', $summary->{$state}, tests_in_order(@$samples), \%has_short);
+            last;
         } else {
             printf "\n%s: not seen in %d s (round trips of the cache line from %s to %s us)\n", $heading,
                 $option->{seconds}, map { figure($_) } (sort { $a <=> $b } @seen)[0, -1];

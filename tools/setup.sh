@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12; prints nothing when all of it is there already.
-# usage: tools/setup.sh [--check]      --check: only say what is missing, exit 1 if anything is
+# usage: tools/setup.sh [--check] [--peers]
+#   --check    only say what is missing, exit 1 if anything is
+#   --peers    also what tools/bench.sh --peers compares with: MPICH and UCX
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 # Native architecture: compilers, test tools, plots.
 packages=(gcc libc6-dev make cmake ninja-build git perl
           gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32 binutils-mingw-w64 mingw-w64-tools
-          libcmocka-dev spin clang libclang-rt-14-dev dpkg-dev gnuplot-nox procps xz-utils)
+          libcmocka-dev spin clang libclang-rt-14-dev dpkg-dev gnuplot-nox procps xz-utils valgrind)
+peer_packages=(mpich libmpich-dev ucx-utils)
 # Wine comes apart: both architectures have to come from one suite.
 wine_packages=(wine64 wine32:i386 libwine:i386 wine)
 cmocka_version=1.1.5
@@ -63,7 +66,20 @@ fetch_cmocka_source() {
     rm -rf "$cmocka_source" && mv "${unpacked[0]}" "$cmocka_source"
 }
 
+take_options() {
+    check=
+    local option
+    for option; do
+        case $option in
+            --check) check=1 ;;
+            --peers) packages+=("${peer_packages[@]}") ;;
+            *) die "unknown option $option; there are --check and --peers" ;;
+        esac
+    done
+}
+
 main() {
+    take_options "$@"
     [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] ||
         die "this set-up knows Debian on amd64 only; elsewhere install mingw-w64, Wine (64 and 32 bit), CMake, Ninja, cmocka, perl and gnuplot by hand."
     log=$build/setup.log
@@ -71,7 +87,7 @@ main() {
     local missing missing_wine
     mapfile -t missing < <(list_missing "${packages[@]}")
     mapfile -t missing_wine < <(list_missing "${wine_packages[@]}")
-    if [ "${1:-}" = --check ]; then
+    if [ -n "$check" ]; then
         [ -f "$cmocka_source/CMakeLists.txt" ] || missing+=("source of cmocka")
         [ ${#missing[@]} -eq 0 ] && [ ${#missing_wine[@]} -eq 0 ] && exit 0
         die "missing: ${missing[*]} ${missing_wine[*]}. Run tools/setup.sh."

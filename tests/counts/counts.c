@@ -1,0 +1,119 @@
+/* counts: the fast paths below winsock, each in a function of its own, so that a profiler that counts instructions can
+ * tell them apart.  Both ends are in this process, in their rings, and nobody ever waits.
+ * usage: counts ROUNDS */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#define APART __attribute__((noinline))
+#define SMALL 64
+#define LARGE 4096
+
+static unit_pair_t pair;
+static uint8_t bytes[LARGE];
+
+static transfer_t transfer_of(int end, void *at, uint32_t count)
+{
+    return (transfer_t){.socket = pair.end[end].socket, .bytes = at, .count = count, .deadline = STREAM_NEVER};
+}
+
+static APART void count_send_64(void)
+{
+    transfer_t transfer = transfer_of(0, bytes, SMALL);
+    unit_check(stream_send(&pair.end[0], &transfer) == SMALL);
+}
+
+static APART void count_receive_64(void)
+{
+    transfer_t transfer = transfer_of(1, bytes, SMALL);
+    unit_check(stream_receive(&pair.end[1], &transfer) == SMALL);
+}
+
+static APART void count_send_4096(void)
+{
+    transfer_t transfer = transfer_of(0, bytes, LARGE);
+    unit_check(stream_send(&pair.end[0], &transfer) == LARGE);
+}
+
+static APART void count_receive_4096(void)
+{
+    transfer_t transfer = transfer_of(1, bytes, LARGE);
+    unit_check(stream_receive(&pair.end[1], &transfer) == LARGE);
+}
+
+/* What a program that polls does most of the time. */
+static APART void count_receive_nothing(void)
+{
+    transfer_t transfer = transfer_of(1, bytes, SMALL);
+    unit_check(stream_receive(&pair.end[1], &transfer) == STREAM_AGAIN);
+}
+
+static APART void count_readable_yes(void)
+{
+    unit_check(stream_readable(&pair.end[1], pair.end[1].socket) == 1);
+}
+
+static APART void count_readable_no(void)
+{
+    unit_check(stream_readable(&pair.end[1], pair.end[1].socket) == 0);
+}
+
+static APART void count_writable_yes(void)
+{
+    unit_check(stream_writable(&pair.end[0], pair.end[0].socket) == 1);
+}
+
+static APART void count_reserve(view_t *view)
+{
+    transfer_t request = transfer_of(0, NULL, SMALL);
+    unit_check(stream_reserve(&pair.end[0], &request, view) == SMALL);
+}
+
+static APART void count_commit(const view_t *view)
+{
+    transfer_t request = transfer_of(0, view->spans[0].bytes, SMALL);
+    unit_check(stream_commit(&pair.end[0], &request) == SMALL);
+}
+
+static APART void count_borrow(view_t *view)
+{
+    transfer_t request = transfer_of(1, NULL, SMALL);
+    unit_check(stream_borrow(&pair.end[1], &request, view) == SMALL);
+}
+
+static APART void count_release(const view_t *view)
+{
+    transfer_t request = transfer_of(1, view->spans[0].bytes, SMALL);
+    unit_check(stream_release(&pair.end[1], &request) == SMALL);
+}
+
+static void take_round(void)
+{
+    view_t view;
+    count_writable_yes();
+    count_readable_no();
+    count_receive_nothing();
+    count_send_64();
+    count_readable_yes();
+    count_receive_64();
+    count_send_4096();
+    count_receive_4096();
+    count_reserve(&view);
+    count_commit(&view);
+    count_borrow(&view);
+    count_release(&view);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    unit_start();
+    unit_pair_open(&pair, 65536, 65536);
+    unit_promote(&pair);
+    for (long i = atol(argv[1]); i > 0; i--)
+        take_round();
+    unit_pair_close(&pair);
+    unit_clean();
+    return 0;
+}
