@@ -12,7 +12,7 @@
 
 #define PLAYERS_MAX 160
 #define GROUPS_MAX 2
-#define ANSWER_WAIT_MS 60000 /* four thousand connections take their time, and so do a hundred Wine programs that start */
+#define ANSWER_WAIT_MS 120000 /* four thousand connections take their time, and so do a hundred Wine programs that start */
 
 struct player {
     char name[32];

@@ -105,7 +105,7 @@ my %title = (rtt => 'round trip', udp => 'datagram round trip', msgs => 'message
 sub word_title {
     my ($word) = @_;
     return $word eq 'mixed' ? 'peer without DLL' : $word eq 'kernel' ? 'kernel sockets too' : $word eq 'beside'
-        ? 'beside a third' : $word =~ /^c(\d+)$/ ? "$1 more open" : $word =~ /^p(\d+)$/ ? "$1 pairs" : $word =~ /^t(\d+)$/
+        ? 'beside a third' : $word =~ /^c(\d+)$/ ? "$1 more open" : $word =~ /^p(\d+)$/ ? "$1 pair" . ($1 > 1 ? 's' : '') : $word =~ /^t(\d+)$/
         ? "pauses of $1 us" : $word;
 }
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env perl
+# Puts the medians that tools/bench.sh has measured into a document, between the lines
+#     <!-- figures SESSION REGEX [FIELD] -->    and    <!-- end -->
+# as one table for each state that was seen: a row for each test whose name matches.
+# usage: tables.pl FOLDER-OF-JSON DOCUMENT
+use strict;
+use warnings;
+use JSON::PP;
+
+my @order = qw(builtin ours sleeping event ours32 mixed event32 borrow views lend tcp unix mpich ucx ring limit);
+my %name = (tcp => 'native TCP', unix => 'AF_UNIX', ring => 'bare ring', limit => 'best copy', mpich => 'MPICH',
+    ucx => 'UCX', sleeping => 'ours, no spin', ours32 => 'ours 32-32', mixed => 'ours 32-64', event => 'ours 64, events',
+    event32 => 'ours 32, events', borrow => 'borrowed', lend => 'lent');
+
+sub read_json {
+    my ($file) = @_;
+    open my $in, '<', $file or return undef;
+    local $/;
+    return decode_json(<$in>);
+}
+
+sub figure {
+    my ($value) = @_;
+    return '-' unless defined $value;
+    return sprintf abs($value) >= 100 ? '%.0f' : abs($value) >= 10 ? '%.1f' : '%.2f', $value;
+}
+
+sub sort_key { return $_[0] =~ s/(\d+)/sprintf '%09d', $1/ger }
+
+sub table_of {
+    my ($rows, $regex, $field) = @_;
+    my @tests = sort { sort_key($a) cmp sort_key($b) } grep { $_ =~ $regex } keys %$rows;
+    my %seen = map { $_ => 1 } map { keys %{ $rows->{$_} } } @tests;
+    my @variants = grep { $seen{$_} } @order;
+    return '' unless @tests && @variants;
+    my $text = '| | ' . join(' | ', map { $name{$_} || $_ } @variants) . " |\n|---|" . '---:|' x @variants . "\n";
+    for my $test (@tests) {
+        my @cells = map {
+            my $entry = $rows->{$test}{$_};
+            figure($entry && $entry->{$field}) . ($entry && $entry->{long} ? '*' : '')
+        } @variants;
+        $text .= '| ' . ($test =~ s/:$//r) . ' | ' . join(' | ', @cells) . " |\n";
+    }
+    return $text;
+}
+
+sub tables_of {
+    my ($folder, $session, $regex, $field) = @_;
+    my $content = read_json("$folder/$session.json") or return "Not measured yet.\n";
+    my $counts = $content->{counts};
+    my $text = '';
+    for my $state (qw(near far)) {
+        if (!$counts->{near} && !$counts->{far}) { # long slices alone: the same for both
+            return "\n" . table_of($content->{summary}{near} || {}, $regex, $field);
+        }
+        my $table = $counts->{$state} ? table_of($content->{summary}{$state} || {}, $regex, $field) : '';
+        $text .= "\n*$state*" . ($table ? "\n\n$table" : ": not seen.\n");
+    }
+    return "$text";
+}
+
+sub main {
+    my ($folder, $document) = @ARGV;
+    die "usage: tables.pl FOLDER-OF-JSON DOCUMENT\n" unless $document;
+    open my $in, '<', $document or die "tables: cannot read $document: $!\n";
+    my $text = do { local $/; <$in> };
+    close $in;
+    $text =~ s{(<!-- figures (\S+) (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)}
+        {$1 . tables_of($folder, $2, qr/$3/, $4 || 'median') . "\n$5"}gse;
+    open my $out, '>', $document or die "tables: cannot write $document: $!\n";
+    print $out $text;
+    close $out or die "tables: cannot write $document: $!\n";
+}
+
+main();
