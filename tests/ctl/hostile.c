@@ -1,42 +1,17 @@
 /* hostile: has our DLL and one connection to itself, then tells lies about them to whoever reads its memory.
  * usage: hostile LIE READY-FILE      writes the file when the lie is told, then sleeps until it is killed */
+#include "self_pair.h"
+
 #include <inspection.h>
 
-#include <winsock.h>
 #include <windows.h>
 #include <winternl.h>
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void fail(const char *what)
-{
-    fprintf(stderr, "hostile: %s failed\n", what);
-    exit(1);
-}
-
 /* ---- something to lie about ---- */
-
-static void connect_to_self(void)
-{
-    WSADATA data;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f};
-    int size = sizeof address;
-    char byte = 0;
-    if (WSAStartup(MAKEWORD(1, 1), &data) != 0)
-        fail("WSAStartup");
-    SOCKET listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 1) ||
-        getsockname(listener, (struct sockaddr *)&address, &size) || connect(client, (struct sockaddr *)&address, size))
-        fail("connect");
-    SOCKET server = accept(listener, NULL, NULL);
-    for (int i = 0; i < 100; i++) {
-        if (send(client, &byte, 1, 0) != 1 || recv(server, &byte, 1, 0) != 1)
-            fail("send and recv");
-    }
-}
 
 static inspection_block_t *find_block(void)
 {
@@ -49,7 +24,7 @@ static inspection_block_t *find_block(void)
             VirtualProtect(base + section[i].VirtualAddress, sizeof(inspection_block_t), PAGE_READWRITE, &before))
             return (inspection_block_t *)(void *)(base + section[i].VirtualAddress);
     }
-    fail("finding the block");
+    self_pair_fail("finding the block");
     return NULL;
 }
 
@@ -107,7 +82,7 @@ static void turn_modules_round(inspection_block_t *block)
         (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueryInformationProcess");
     (void)block;
     if (query(GetCurrentProcess(), 0, &basic, sizeof basic, NULL) < 0)
-        fail("asking for the environment block");
+        self_pair_fail("asking for the environment block");
     LIST_ENTRY *order = basic.PebBaseAddress->Ldr->InMemoryOrderModuleList.Flink;
     LIST_ENTRY *load = order - 1; /* the other list's entry lies before this one's */
     load->Flink = load;
@@ -121,21 +96,19 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+    SOCKET pair[2];
     bool told = false;
     if (argc != 3)
         return 2;
-    connect_to_self();
+    self_pair(pair);
     inspection_block_t *block = find_block();
-    FILE *ready = fopen(argv[2], "w");
     for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
         if (strcmp(argv[1], lies[i].name) == 0) {
             lies[i].tell(block);
             told = true;
         }
     }
-    if (!told || !ready)
-        fail("telling that lie");
-    fputs("ready\n", ready);
-    fclose(ready);
-    Sleep(INFINITE);
+    if (!told)
+        self_pair_fail("telling that lie");
+    self_pair_rest(argv[2]);
 }

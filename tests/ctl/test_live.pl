@@ -100,6 +100,16 @@ is(scalar @{ $lonely->{ends} }, 1, '... and has one end to show');
 like(ctl('list')->{out}, qr/by the kernel, .*no DLL there/, '... to people too');
 end_all();
 
+launch(\%ours, "$build/ctl_returning.exe", spell("$scratch/returned"));
+ok(wait_for(sub { -s "$scratch/returned" }), 'a connection of a process with itself has gone back to the kernel');
+($list) = ctl_json('list');
+is(scalar @{ $list->{connections} }, 1, '... its two ends are one connection');
+my $returned = $list->{connections}[0];
+ok(!$returned->{user_level}, '... which is the kernel\'s');
+like($returned->{reason}, qr/went back to the kernel because of DuplicateHandle/, '... for that reason');
+is($returned->{ends}[0]{sent}{carrier}, 'kernel-for-good', '... and for good');
+end_all();
+
 wait_for(sub { ($list) = ctl_json('list'); !@{ $list->{processes} } });
 is(scalar @{ $list->{processes} }, 0, 'when they have ended, nothing is left to show');
 like(ctl('list')->{out}, qr/no process of this user has our DLL/, '... which people are told');
