@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { PORT_PATIENCE_MS = 60000 };
+enum { PORT_PATIENCE_MS = 60000, SERVER_PATIENCE_MS = 10000 };
 
 typedef struct copy {
     vmmc_channel_t channel;
@@ -55,11 +55,20 @@ static SOCKET connect_to(unsigned port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((u_short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    SOCKET s = socket(AF_INET, SOCK_STREAM, 0);
-    if (s == INVALID_SOCKET || connect(s, (struct sockaddr *)&address, sizeof address))
-        die_of_error("no server answers at port %u", port);
-    promptly(s);
-    return s;
+    DWORD began = GetTickCount();
+    for (;;) {
+        SOCKET s = socket(AF_INET, SOCK_STREAM, 0);
+        if (s == INVALID_SOCKET)
+            die_of_error("no socket can be had");
+        if (connect(s, (struct sockaddr *)&address, sizeof address) == 0) {
+            promptly(s);
+            return s;
+        }
+        if (WSAGetLastError() != WSAECONNREFUSED || GetTickCount() - began > SERVER_PATIENCE_MS)
+            die_of_error("no server answers at port %u", port);
+        closesocket(s);
+        Sleep(50); /* it may be starting at this moment */
+    }
 }
 
 static HANDLE create(const copy_t *copy, const char *name, wchar_t path[PATH_MOST])

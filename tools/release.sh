@@ -12,6 +12,7 @@ documents=(LICENSE README.md CHANGELOG.md docs/quick-start.md docs/troubleshooti
     docs/performance.md docs/security.md docs/differences.md docs/design.md)
 headers=(include/vmmc_sockets.h include/vmmc_channel.h)
 programs=(wsock32.dll vmmcctl.exe filecopy.exe)
+targets=(wsock32 vmmcctl filecopy)
 
 usage() { sed -n '2,4s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
@@ -27,6 +28,16 @@ take_options() {
     done
 }
 
+# Trees of their own: what a developer's tree was configured with must not get into a release.
+build_programs() {
+    local preset=$1 tree=$out/trees/$1 log=$out/$1.log
+    # Without symbols, which hold paths; by the linker, since strip writes the time into what it strips.
+    { cmake --preset "$preset" -B "$tree" -DCMOCKA_SOURCE="$cmocka_source" \
+        -DCMAKE_EXE_LINKER_FLAGS=-s -DCMAKE_SHARED_LINKER_FLAGS=-s &&
+        cmake --build "$tree" --target "${targets[@]}"; } >"$log" 2>&1 ||
+        die "building '$preset' failed; the whole output is in $log. If a tool is missing, run tools/setup.sh."
+}
+
 version() { sed -n 's/^project(vmmc_sockets VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt; }
 
 # usage: put MODE SOURCE PLACE
@@ -35,19 +46,19 @@ put() {
     install -D -m "$1" "$2" "$stage/$3"
 }
 
-# Without symbols, which nobody needs and which hold paths.
 put_programs() {
     local bits=$1 preset=$2 program
     for program in "${programs[@]}"; do
-        put 755 "$build/$preset/$program" "$bits/$program"
-        "$preset-w64-mingw32-strip" --strip-all "$stage/$bits/$program"
+        put 755 "$out/trees/$preset/$program" "$bits/$program"
     done
 }
 
 put_texts() {
     local file
     for file in "${documents[@]}" "${headers[@]}"; do put 644 "$file" "$file"; done
-    for file in samples/*.c samples/*.h; do put 644 "$file" "$file"; done
+    for file in samples/*.c samples/*.h; do
+        [[ $file == samples/test_* ]] || put 644 "$file" "$file"
+    done
 }
 
 write_checksums() {
@@ -56,7 +67,10 @@ write_checksums() {
 
 main() {
     take_options "$@"
-    tools/build.sh x86_64 i686
+    mkdir -p "$out"
+    out=$(cd "$out" && pwd)
+    build_programs x86_64
+    build_programs i686
     local name
     name=vmmc-sockets-$(version)
     scratch=$(mktemp -d)
@@ -66,7 +80,6 @@ main() {
     put_programs x86 i686
     put_texts
     write_checksums
-    mkdir -p "$out"
     perl tools/pack.pl "$scratch" "$name" "$out/$name.zip"
     (cd "$out" && sha256sum "$name.zip")
 }

@@ -9,7 +9,8 @@ set -euo pipefail
 # Native architecture: compilers, test tools, plots.
 packages=(gcc libc6-dev make cmake ninja-build git perl
           gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32 binutils-mingw-w64 mingw-w64-tools
-          libcmocka-dev spin clang libclang-rt-14-dev dpkg-dev gnuplot-nox procps xz-utils valgrind)
+          libcmocka-dev spin clang libclang-rt-14-dev dpkg-dev gnuplot-nox procps unzip valgrind
+          xz-utils)
 peer_packages=(mpich libmpich-dev ucx-utils)
 # Wine comes apart: both architectures have to come from one suite.
 wine_packages=(wine64 wine32:i386 libwine:i386 wine)

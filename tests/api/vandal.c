@@ -285,23 +285,31 @@ static void vandal_role(int argc, char **argv)
     while (troubled[CONNECTIONS - 1].calls < CALLS_BEFORE_VANDALISM && !troubled[CONNECTIONS - 1].over)
         Sleep(1);
     vandalise(harness_seed((uint64_t)round));
-    slot_post(VANDAL_DONE, 0);
     for (int i = 0; i < CONNECTIONS; i++)
         worker_join(&troubled[i].worker);
 }
 
 /* ---- the rounds ---- */
 
+/* It ruins its own process too, which may end it anywhere. */
+static void outlive_vandal(void *context)
+{
+    peer_reap(context);
+    slot_post(VANDAL_DONE, 0);
+}
+
 static void run_round(int round)
 {
     unsigned short port;
+    worker_t watcher;
     peer_t victim = peer_start_inheriting("victim", "%d", round); /* always of this program's width */
     peer_t vandal = peer_start("vandal", "%d", round);
+    worker_start(&watcher, outlive_vandal, &vandal);
     SOCKET listener = tcp_listen(&port);
     slot_post(HONEST_PORT, port);
     echo_until_end(tcp_accept(listener));
     CHECK_IS(0, closesocket(listener));
-    peer_join(&vandal);
+    worker_join(&watcher);
     peer_join(&victim);
 }
 

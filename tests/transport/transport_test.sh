@@ -137,7 +137,7 @@ expect 'back to the kernel because of CreateIoCompletionPort'
 done_with
 
 start "buffer sizes give rings"
-VMMC_LOG_LEVEL=debug api_tests api_options.exe 'streams_with_small_and_large_buffers'
+VMMC_RING_MAX=1M VMMC_LOG_LEVEL=debug api_tests api_options.exe 'streams_with_small_and_large_buffers'
 expect_count 6 ': user-level'
 expect 'a ring of 16384 bytes is offered'
 expect 'a ring of 262144 bytes is offered'
