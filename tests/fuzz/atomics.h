@@ -68,6 +68,8 @@ static inline uint32_t word_add(word_t *word, uint32_t amount)
     return sum;
 }
 
+#define store_plain(place, value) ((void)((place) = (value)))
+
 static inline void full_fence(void)
 {
 }

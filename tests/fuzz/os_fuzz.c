@@ -205,6 +205,11 @@ bool os_process_is_dead(uintptr_t watch)
     return dead[watch];
 }
 
+bool os_process_exists(uint32_t pid)
+{
+    return pid >= 1 && pid <= OS_FUZZ_PROCESSES && !dead[pid];
+}
+
 void os_process_unwatch(uintptr_t watch)
 {
     (void)watch;
@@ -301,7 +306,8 @@ void *os_thread_slot_get(void)
     return thread_value;
 }
 
-void os_thread_slot_set(void *value)
+bool os_thread_slot_set(void *value)
 {
     thread_value = value;
+    return true;
 }
