@@ -368,8 +368,9 @@ meeting_state_t meeting_cancel(meeting_t *meeting)
         if (word_replace(&record->state, meeting->tag | RENDEZVOUS_CLAIMED, NEXT_TAG(meeting->tag) | RENDEZVOUS_FREE)) {
             drop_claim(meeting);
             meeting->state = MEETING_FAILED;
-        } else {
-            meeting_poll(meeting);
+        } else if (meeting_poll(meeting) == MEETING_CLAIMED) { /* claimed, and not a moment before: somebody lies */
+            drop_claim(meeting);
+            meeting->state = MEETING_FAILED;
         }
     }
     return meeting->state;
