@@ -54,7 +54,7 @@ declare -A session_seconds=([speed]=180 [quick]=30 [pointers]=120 [select]=120 [
     [backends]=90 [peers]=60)
 sessions_of_all=(speed pointers select connections scale load backends peers)
 
-usage() { sed -n '2,23s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,22s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
     session=speed seconds='' slice=5 pair=64-64 json='' near=() pin_ends=1
@@ -83,17 +83,19 @@ take_options() {
 
 # Each session in a shell of its own, since it ends its players; the seconds are shared out as they are by default.
 take_all_sessions() {
-    local one sum=0 share
+    local one sum=0 share status=0 free=()
     [ -z "$json" ] || die "--all writes several files, into $build/bench; so there is no --json FILE"
+    [ -n "$pin_ends" ] || free=(--free)
     mkdir -p "$build/bench"
     for one in "${sessions_of_all[@]}"; do sum=$((sum + session_seconds[$one])); done
     for one in "${sessions_of_all[@]}"; do
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         note "$one: $share s"
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" "${near[@]}" \
-            ${pin_ends:---free} --json "$build/bench/$one.json" || note "$one was not completed"
+            "${free[@]}" --json "$build/bench/$one.json" || { note "$one was not completed"; status=1; }
     done
     perl "$root/bench/plots.pl" "$build/bench" "$build/bench"
+    return $status
 }
 
 publish() {
@@ -122,7 +124,8 @@ require_programs() {
 
 find_our_dll() {
     local bits
-    ours=1
+    ours=1 both_widths=1
+    has_our_dll 32 && has_our_dll 64 || both_widths=
     for bits in "$server_bits" "$client_bits"; do
         if ! has_our_dll "$bits"; then
             note "there is no $(folder_of "$bits-ours")/wsock32.dll, so ours is left out. Build it with tools/build.sh."
@@ -143,7 +146,7 @@ parts_of() {
     case $session:$1 in
         load:*-beside) list=(${ours:+"ours@ours-free$long" "sleeping@sleeping-free$long"}) ;;
         load:*) list=("builtin@builtin-free$long" ${ours:+"ours@ours-free$long"} "tcp@tcp-free$long") ;;
-        backends:*) list=(${ours:+ours event ours32 mixed event32}) ;;
+        backends:*) list=(${ours:+ours event ${both_widths:+ours32 mixed event32}}) ;;
         peers:msgs:*) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring ${mpich:+mpich}
             ${ucx:+ucx/10}) ;;
         peers:*) list=(builtin ${ours:+ours} tcp unix ring ${mpich:+mpich} ${ucx:+ucx/10}) ;;
