@@ -103,6 +103,25 @@ refused(patched('vmmcctl_test.exe', sub { }), 'signed-only');
 ok(reg('delete', $options, '/f'), '... and taken back');
 ok((ctl_json('check', spell("$folder/vmmcctl_test.exe")))[0]{possible}, '... so it can have the transport again');
 
+my $known = 'HKLM\\System\\CurrentControlSet\\Control\\Session Manager\\KnownDLLs';
+ok(reg('add', $known, '/v', 'vmmcctl_test', '/d', 'wsock32.dll', '/f'), 'wsock32.dll becomes a known DLL');
+refused("$folder/IMPORT.exe", 'known-dll');
+ok(reg('delete', $known, '/v', 'vmmcctl_test', '/f'), '... and is none again');
+ok((ctl_json('check', spell("$folder/IMPORT.exe")))[0]{possible}, '... so the program can have the transport again');
+
+# root may write anywhere, but not to what is mounted for reading.
+SKIP: {
+    my $protected = folder_of('protected');
+    put("$build/ctl_IMPORT.exe", "$protected/IMPORT.exe");
+    skip 'nothing can be mounted here', 5
+        if system "mount --bind '$protected' '$protected' 2>/dev/null && mount -o remount,bind,ro '$protected' 2>/dev/null";
+    refused("$protected/IMPORT.exe", 'protected-folder');
+    my $tried = ctl('install', spell("$protected/IMPORT.exe"));
+    is($tried->{code}, 1, 'install refuses it too');
+    like($tried->{err}, qr/cannot be written/, '... and says why');
+    system 'umount', $protected;
+}
+
 SKIP: {
     my $windows = drive_c() . '/windows';
     skip 'no prefix found', 3 if !-d $windows;
