@@ -82,6 +82,9 @@ static bool worker_is_gone(const rendezvous_shm_t *record)
 
 /* A record nobody will finish.  One that is being filled or claimed still shows its previous poster or claimer, but it
  * has a worker.  A poster that lives finds its record gone, which to it is a withdrawal. */
+#ifdef __SANITIZE_THREAD__ /* what is read while somebody writes it is not used: see sweep() */
+__attribute__((no_sanitize_thread))
+#endif
 static bool is_abandoned(const rendezvous_shm_t *record, uint32_t state)
 {
     vmmc_identity_t poster = record->poster, claimer = record->claimer;

@@ -37,6 +37,7 @@ typedef struct run {
     const workload_t *load;
     enum who who;
     bool posts;
+    pid_t victim; /* for the two others */
     uint32_t seed;
     kill_table_t *table;
     board_t *board;
@@ -545,8 +546,8 @@ static void be_survivor(run_t *run)
         await_other(run->channel);
         close_all(run, &traffic, round);
     }
-    while (!is_gone(run->channel))
-        usleep(100);
+    while (!is_gone(run->channel) || os_process_exists((uint32_t)run->victim))
+        usleep(100); /* a process closes its ends a moment before it is dead, and then its successor would find it living */
     check_links(run);
     meet_successor(run);
 }
@@ -697,7 +698,7 @@ void pairs_run(const workload_t *load, part_t part, uint32_t seed, kill_table_t 
         children[who] = fork();
         if (children[who] == 0) {
             run = (run_t){.load = load, .who = (enum who)who, .seed = seed, .table = table, .board = board,
-                          .posts = (who == VICTIM) == (part == VICTIM_POSTS)};
+                          .posts = (who == VICTIM) == (part == VICTIM_POSTS), .victim = children[VICTIM]};
             keep_own_ends(&run, ends.pairs, ends.channel, ends.heir_fd, ends.heir);
             be(&run);
         }
