@@ -113,14 +113,26 @@ static void end_work(rendezvous_shm_t *record)
     store_release(&record->worker, 0);
 }
 
+/* What a dead process was in the middle of.  Its right is taken over first: only whoever has that changes a record that is
+ * being worked on, so nothing can come between the look and the change. */
+static void finish_for_the_dead(rendezvous_shm_t *record)
+{
+    uint32_t worker = load_acquire(&record->worker);
+    if (worker == 0 || os_process_exists(worker) || !word_replace(&record->worker, worker, vmmc_self()->pid))
+        return;
+    uint32_t word = load_acquire(&record->state), state = STATE_OF(word);
+    if (state == RENDEZVOUS_FILLING || state == RENDEZVOUS_CLAIMING)
+        word_replace(&record->state, word, NEXT_TAG(word) | RENDEZVOUS_FREE);
+    end_work(record);
+}
+
 /* What is read of a record belongs to the state word that was read before, or the swap fails. */
 static void sweep(rendezvous_shm_t *record)
 {
-    uint32_t word = load_acquire(&record->state), worker = load_acquire(&record->worker);
+    finish_for_the_dead(record);
+    uint32_t word = load_acquire(&record->state);
     if (is_abandoned(record, STATE_OF(word)))
         word_replace(&record->state, word, NEXT_TAG(word) | RENDEZVOUS_FREE);
-    if (worker && !os_process_exists(worker))
-        word_replace(&record->worker, worker, 0);
 }
 
 void rendezvous_sweep(void)
