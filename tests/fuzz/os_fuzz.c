@@ -31,9 +31,10 @@ static size_t whole_pages(size_t size)
     return (size + GUARD - 1) / GUARD * GUARD;
 }
 
-static uint8_t *between_guards(size_t size)
+uint8_t *os_fuzz_guarded(size_t size)
 {
-    uint8_t *base = mmap(NULL, whole_pages(size) + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    uint8_t *base = mmap(NULL, whole_pages(size) + 2 * GUARD, PROT_NONE, flags, -1, 0);
     if (base == MAP_FAILED || mprotect(base + GUARD, whole_pages(size), PROT_READ | PROT_WRITE) != 0)
         abort();
     return base + GUARD;
@@ -57,7 +58,7 @@ static memory_t *make(const char *name, size_t size)
     if (memory == memories.sections + MOST_SECTIONS)
         abort();
     if (!memory->base)
-        memory->base = between_guards(size);
+        memory->base = os_fuzz_guarded(size);
     memory->size = size;
     snprintf(memory->name, sizeof memory->name, "%s", name);
     return memory;

@@ -16,6 +16,8 @@ void os_fuzz_set_dead(uint32_t pid, bool dead);
 /* A name that nobody has created may be opened all the same if it is of this size: the hostile process has made it.  All
  * of that size are the same memory. */
 void os_fuzz_lend_sections(size_t size);
+/* Zeroed memory between two guard pages. */
+uint8_t *os_fuzz_guarded(size_t size);
 /* Sections that are open now. */
 unsigned os_fuzz_open_sections(void);
 
