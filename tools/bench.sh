@@ -78,6 +78,7 @@ take_options() {
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
     [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ ]] ||
         die "--seconds and --slice take whole numbers above 0"
+    [[ $pair != *32* ]] || runs_32 || die "--pair $pair cannot be tried here: $no_32"
     server_bits=${pair%-*} client_bits=${pair#*-}
 }
 
@@ -125,7 +126,7 @@ require_programs() {
 find_our_dll() {
     local bits
     ours=1 both_widths=1
-    has_our_dll 32 && has_our_dll 64 || both_widths=
+    runs_32 && has_our_dll 32 && has_our_dll 64 || both_widths=
     for bits in "$server_bits" "$client_bits"; do
         if ! has_our_dll "$bits"; then
             note "there is no $(folder_of "$bits-ours")/wsock32.dll, so ours is left out. Build it with tools/build.sh."

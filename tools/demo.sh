@@ -44,7 +44,7 @@ set_up_and_build() {
 
 require_our_dll() {
     local bits
-    for bits in 64 32; do
+    for bits in 64 $(runs_32 && echo 32); do
         [ -f "$(folder_of "$bits-builtin")/netbench.exe" ] ||
             die "$(folder_of "$bits-builtin")/netbench.exe is not built. Run tools/build.sh."
         has_our_dll "$bits" || die "$(folder_of "$bits-ours")/wsock32.dll is not built. Run tools/build.sh."
@@ -170,6 +170,7 @@ main() {
     take_options "$@"
     mkdir -p "$build"
     [ -z "$prepare" ] || set_up_and_build
+    runs_32 || { pairs=(64-64); note "64-bit pairs only: $no_32"; }
     start_pairs "$build/demo.log"
     require_our_dll
     choose_file

@@ -8,8 +8,18 @@ cmocka_source=$build/third_party/cmocka
 note() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
 die() { note "$*"; exit 1; }
 
+# False where the kernel runs 64-bit programs only, as some virtual machines' do: nothing of 32 bit can be tried there.
+runs_32() { /lib/ld-linux.so.2 --version >/dev/null 2>&1; }
+no_32="this machine's kernel runs 64-bit programs only (/lib/ld-linux.so.2 does not start)"
+
+# Sourcing scripts and all that they start find a `wine` that works here.
+use_wine_loader() {
+    runs_32 || [[ :$PATH: == *":$root/tools/wine64:"* ]] || export PATH=$root/tools/wine64:$PATH
+}
+
 # A Wine prefix of the project's own, so that neither the user's settings nor the tests' disturb each other.
 use_wine_prefix() {
+    use_wine_loader
     export WINEPREFIX=${VMMC_WINEPREFIX:-$build/wineprefix}
     export WINEDEBUG=${WINEDEBUG:--all}
     export DISPLAY=${DISPLAY:-}

@@ -41,6 +41,16 @@ take_options() {
     done
 }
 
+# What this machine cannot run is left out.
+drop_pairs() {
+    local pair kept=()
+    runs_32 && return
+    for pair in "${pairs[@]}"; do [[ $pair == *32* ]] || kept+=("$pair"); done
+    [ ${#kept[@]} -eq ${#pairs[@]} ] || note "64-bit pairs only: $no_32"
+    [ ${#kept[@]} -gt 0 ] || exit 77
+    pairs=("${kept[@]}")
+}
+
 require_programs() {
     local pair bits
     for pair in "${pairs[@]}"; do
@@ -160,6 +170,7 @@ main() {
     take_options "$@"
     mkdir -p "$build"
     start_pairs "$build/sample${small:+-small-${pairs[0]}}.log"
+    drop_pairs
     require_programs
     make_folders
     take_all

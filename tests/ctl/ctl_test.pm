@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch end_all wait_for folder_of put tree slurp
-    override_of has_32 wait_for_end reg drive_c);
+    override_of has_32 runs_32 wait_for_end reg drive_c);
 
 our ($build, $build32, $launcher) = map { abs_path($_) // $_ } @ARGV;
 our $scratch = tempdir("vmmcctl-test.XXXXXX", TMPDIR => 1, CLEANUP => 1);
@@ -135,5 +135,8 @@ sub override_of {
 }
 
 sub has_32 { return -e "$build32/netbench.exe" && -e "$build32/wsock32.dll" && $build32 ne $build }
+
+# Some machines' kernels run 64-bit programs only.
+sub runs_32 { return has_32() && system('/lib/ld-linux.so.2 --version >/dev/null 2>&1') == 0 }
 
 1;

@@ -5,6 +5,9 @@
 set -euo pipefail
 
 source_folder=$1
+# shellcheck source=tools/lib.sh
+. "$source_folder/tools/lib.sh"
+use_wine_loader
 scratch=$(mktemp -d)
 fail() { echo "release_test: $*" >&2; exit 1; }
 finish() {
