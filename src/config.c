@@ -206,7 +206,7 @@ void config_load(config_t *config, const char *ini_path)
 {
     complaints_t complaints = {0};
     *config = (config_t){.enabled = true,
-                         .ring_bytes = 64 << 10,
+                         .ring_bytes = 16 << 10,
                          .ring_max_bytes = 4 << 20,
                          .rings_mb = VMMC_BUDGET_DEFAULT >> 20,
                          .spin_us = 100,

@@ -62,7 +62,7 @@ static void defaults_hold_without_any_source(void **state)
     unsetenv("VMMC_LOG_FILE");
     config_load(&config, NULL);
     assert_true(config.enabled);
-    assert_int_equal(config.ring_bytes, 64 << 10);
+    assert_int_equal(config.ring_bytes, 16 << 10);
     assert_int_equal(config.ring_max_bytes, 4 << 20);
     assert_int_equal(config.rings_mb, sizeof(void *) == 8 ? 1024 : 256);
     assert_int_equal(config.spin_us, 100);
