@@ -1,4 +1,5 @@
 /* cmd_install: check, install, uninstall, disable, enable: the DLL beside a program. */
+#include "holder.h"
 #include "json.h"
 #include "override.h"
 #include "place.h"
@@ -121,7 +122,7 @@ static int run_install(int argc, char **argv)
     judge(&verdict, argv[1]);
     if (verdict.obstacle)
         return ctl_no("%s: %s; %s", verdict.path, verdict.reason, verdict.advice);
-    const char *problem = place_hold(&verdict, PLACE_INSTALLED, &how);
+    const char *problem = place_hold(&verdict, HOLDER_INSTALLED, &how);
     if (problem)
         return ctl_no("%s: %s", verdict.path, problem);
     printf("%s: ", verdict.name);
@@ -155,16 +156,19 @@ const command_t install_command = {
 
 static int run_uninstall(int argc, char **argv)
 {
-    static const char *const did[] = {"the DLL is removed",
-                                      "the DLL stays: other programs have it, or it was there before",
-                                      "the DLL stays: it is not the one that was put there"};
+    static const char *const did[] = {[RELEASED_OVERRIDE] = "nothing but the override was left of it",
+                                      [RELEASED_REMOVED] = "the DLL is removed",
+                                      [RELEASED_KEPT] = "the DLL stays: other programs have it, or it was there before",
+                                      [RELEASED_CHANGED] = "the DLL stays: it is not the one that was put there"};
     released_t how;
     int usage;
     if (!has_one_program(&uninstall_command, argc, argv, &usage))
         return usage;
-    const char *problem = place_release(argv[1], PLACE_INSTALLED, &how);
+    const char *problem = place_release(argv[1], HOLDER_INSTALLED, &how);
     if (problem)
         return ctl_no("%s: %s", argv[1], problem);
+    if (how == RELEASED_NOTHING)
+        return ctl_no("%s: vmmcctl has not installed anything for this program", argv[1]);
     printf("%s: %s%s\n", argv[1], did[how], override_is_needed() ? "; Wine's override is as before" : "");
     return CTL_FINE;
 }

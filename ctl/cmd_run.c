@@ -38,7 +38,7 @@ static bool take_option(const char *name, const char *value)
     return strcmp(name, "--set") == 0 && set_setting(value);
 }
 
-static int run_it(const verdict_t *verdict, char **program)
+static int run_it(verdict_t *verdict, char **program)
 {
     trial_t trial;
     child_t child;
@@ -55,7 +55,7 @@ static int run_it(const verdict_t *verdict, char **program)
     child_end(&child, 0);
     problem = trial_end(&trial);
     if (problem)
-        ctl_no("%s: %s", verdict->path, problem);
+        ctl_no("%s: left for the next vmmcctl to tidy up: %s", verdict->path, problem);
     return (int)code;
 }
 

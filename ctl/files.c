@@ -23,8 +23,10 @@ contents_t files_read(const char *path)
     LARGE_INTEGER size;
     DWORD got;
     HANDLE file = open_file(path, GENERIC_READ, OPEN_EXISTING);
-    if (file == INVALID_HANDLE_VALUE)
+    if (file == INVALID_HANDLE_VALUE) {
+        contents.missing = GetLastError() == ERROR_FILE_NOT_FOUND || GetLastError() == ERROR_PATH_NOT_FOUND;
         return contents;
+    }
     if (GetFileSizeEx(file, &size) && size.QuadPart <= LARGEST_FILE)
         contents.bytes = malloc((size_t)size.QuadPart + 1);
     if (contents.bytes && ReadFile(file, contents.bytes, (DWORD)size.QuadPart, &got, NULL)) {
@@ -43,15 +45,37 @@ void files_free(contents_t *contents)
     *contents = (contents_t){0};
 }
 
+/* The temporary file that becomes `path` when it is complete. */
+static void name_new(char name[CTL_PATH], const char *path)
+{
+    char folder[CTL_PATH], own[CTL_PATH];
+    files_split(path, folder, own);
+    files_join(name, folder, FILES_NEW);
+}
+
+/* The error is the thread's. */
+static bool put_in_place(const char *new, const char *path, bool complete, DWORD how)
+{
+    wide_t from = text_wide(new), to = text_wide(path);
+    if (complete && MoveFileExW(from.text, to.text, how))
+        return true;
+    DWORD error = GetLastError();
+    DeleteFileW(from.text);
+    SetLastError(error);
+    return false;
+}
+
 bool files_write(const char *path, const void *bytes, size_t size)
 {
+    char new[CTL_PATH];
     DWORD put = 0;
-    HANDLE file = open_file(path, GENERIC_WRITE, CREATE_ALWAYS);
+    name_new(new, path);
+    HANDLE file = open_file(new, GENERIC_WRITE, CREATE_ALWAYS);
     if (file == INVALID_HANDLE_VALUE)
         return false;
     bool written = WriteFile(file, bytes, (DWORD)size, &put, NULL) && put == size;
     CloseHandle(file);
-    return written;
+    return put_in_place(new, path, written, MOVEFILE_REPLACE_EXISTING);
 }
 
 bool files_exist(const char *path)
@@ -62,15 +86,10 @@ bool files_exist(const char *path)
 
 bool files_copy(const char *from, const char *to)
 {
-    char half[CTL_PATH];
-    snprintf(half, sizeof half, "%s.new", to);
-    wide_t source = text_wide(from), temporary = text_wide(half), target = text_wide(to);
-    if (CopyFileW(source.text, temporary.text, FALSE) && MoveFileExW(temporary.text, target.text, 0))
-        return true;
-    DWORD error = GetLastError();
-    DeleteFileW(temporary.text);
-    SetLastError(error);
-    return false;
+    char new[CTL_PATH];
+    name_new(new, to);
+    wide_t source = text_wide(from), target = text_wide(new);
+    return put_in_place(new, to, CopyFileW(source.text, target.text, FALSE), 0);
 }
 
 bool files_folder_is_writable(const char *folder)
@@ -135,19 +154,19 @@ void files_own_path(char path[CTL_PATH])
     text_narrow(path, CTL_PATH, own.text);
 }
 
-bool files_make_stage(char path[CTL_PATH])
+bool files_make_stage(char path[CTL_PATH], const char *name)
 {
     wide_t temporary;
-    char folder[CTL_PATH], name[40];
+    char folder[CTL_PATH], own[CTL_PATH];
     DWORD length = GetTempPathW(CTL_PATH, temporary.text);
     if (!length || length >= CTL_PATH)
         return false;
     temporary.text[length - 1] = 0;
     text_narrow(folder, sizeof folder, temporary.text);
-    snprintf(name, sizeof name, "vmmcctl-%lu", (unsigned long)GetCurrentProcessId());
-    files_join(path, folder, name);
+    snprintf(own, sizeof own, "vmmcctl-%s", name);
+    files_join(path, folder, own);
     wide_t stage = text_wide(path);
-    return CreateDirectoryW(stage.text, NULL) || GetLastError() == ERROR_ALREADY_EXISTS;
+    return CreateDirectoryW(stage.text, NULL);
 }
 
 bool files_remove_folder(const char *path)

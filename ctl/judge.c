@@ -1,6 +1,7 @@
 /* judge: see judge.h. */
 #include "judge.h"
 
+#include "exclusive.h"
 #include "files.h"
 #include "pe.h"
 #include "place.h"
@@ -174,6 +175,32 @@ static bool is_system_folder(const char *folder)
     return count && _strnicmp(folder, windows, count) == 0 && (folder[count] == 0 || folder[count] == '\\');
 }
 
+/* In our turn, since a file that is being looked at cannot be replaced. */
+static void look_beside(verdict_t *verdict)
+{
+    char path[CTL_PATH];
+    bool in_turn = exclusive_begin();
+    files_join(path, verdict->folder, CTL_DLL);
+    ours_look(&verdict->beside, path);
+    files_join(path, verdict->folder, PLACE_OFF);
+    ours_look(&verdict->off, path);
+    if (in_turn)
+        exclusive_end();
+}
+
+static void judge_neighbours(verdict_t *verdict)
+{
+    if (verdict->beside.kind == DLL_FOREIGN)
+        refuse(verdict, "foreign-dll", "another wsock32.dll lies beside it already, and is never overwritten",
+               "find out what it is for; if nothing needs it, move it away yourself");
+    else if (verdict->beside.kind == DLL_OURS && verdict->beside.bits != verdict->bits)
+        refuse(verdict, "other-bits", "the folder has our DLL for programs of the other bitness",
+               "put the 32-bit and the 64-bit program into different folders");
+    else if (verdict->off.kind == DLL_OURS && verdict->off.bits != verdict->bits)
+        refuse(verdict, "other-bits", "the folder has our DLL for programs of the other bitness, disabled",
+               "put the 32-bit and the 64-bit program into different folders");
+}
+
 static void judge_place(verdict_t *verdict)
 {
     static const char known_dlls[] = "SYSTEM\\CurrentControlSet\\Control\\Session Manager\\KnownDLLs";
@@ -184,27 +211,10 @@ static void judge_place(verdict_t *verdict)
         refuse(verdict, "known-dll",
                "wsock32.dll is a known DLL on this system, so the one beside a program is ignored",
                "an administrator can take it out of the registry key KnownDLLs and restart");
-    if (verdict->beside.kind == DLL_FOREIGN)
-        refuse(verdict, "foreign-dll", "another wsock32.dll lies beside it already, and is never overwritten",
-               "find out what it is for; if nothing needs it, move it away yourself");
-    else if (verdict->beside.kind == DLL_OURS && verdict->beside.bits != verdict->bits)
-        refuse(verdict, "other-bits", "the folder has our DLL for programs of the other bitness",
-               "put the 32-bit and the 64-bit program into different folders");
-    else if (verdict->off.kind == DLL_OURS && verdict->off.bits != verdict->bits)
-        refuse(verdict, "other-bits", "the folder has our DLL for programs of the other bitness, disabled",
-               "put the 32-bit and the 64-bit program into different folders");
+    judge_neighbours(verdict);
     if (!files_folder_is_writable(verdict->folder))
         refuse(verdict, "protected-folder", "its folder cannot be written by this user",
                "run vmmcctl as administrator, or copy the program's folder to a place of your own");
-}
-
-static void look_beside(verdict_t *verdict)
-{
-    char path[CTL_PATH];
-    files_join(path, verdict->folder, CTL_DLL);
-    ours_look(&verdict->beside, path);
-    files_join(path, verdict->folder, PLACE_OFF);
-    ours_look(&verdict->off, path);
 }
 
 static void judge_image(verdict_t *verdict, const pe_image_t *image)
@@ -241,6 +251,12 @@ void judge(verdict_t *verdict, const char *program)
     pe_read(&image, contents.bytes, contents.size);
     judge_image(verdict, &image);
     files_free(&contents);
+}
+
+void judge_again(verdict_t *verdict)
+{
+    look_beside(verdict);
+    judge_neighbours(verdict);
 }
 
 const char *judge_reach(reach_t reach)

@@ -27,6 +27,8 @@ typedef struct verdict {
 
 /* Touches nothing, but for a file made and removed at once to see whether the folder can be written. */
 void judge(verdict_t *verdict, const char *program);
+/* Look once more at what lies beside it; it may have become an obstacle. */
+void judge_again(verdict_t *verdict);
 const char *judge_reach(reach_t reach);
 
 #endif

@@ -1,6 +1,7 @@
 /* override: see override.h. */
 #include "override.h"
 
+#include "holder.h"
 #include "registry.h"
 #include "text.h"
 
@@ -36,16 +37,6 @@ static bool has_holders(const char *holders)
     return false;
 }
 
-bool override_hold(const char *program, const char *who)
-{
-    char key[CTL_PATH], holders[CTL_PATH], before[100];
-    key_of(key, PROGRAMS, program, "\\DllOverrides");
-    key_of(holders, HOLDERS, program, "");
-    if (!has_holders(holders) && registry_get(key, DLL, before, sizeof before))
-        registry_set(holders, BEFORE, before);
-    return registry_set(holders, who, "") && registry_set(key, DLL, NATIVE_FIRST);
-}
-
 static void give_back(const char *program, const char *holders)
 {
     char key[CTL_PATH], before[100];
@@ -59,16 +50,45 @@ static void give_back(const char *program, const char *holders)
     }
 }
 
-void override_release(const char *program, const char *who)
+/* Runs whose vmmcctl was killed want it no more. */
+static void drop_gone(const char *program, const char *holders)
+{
+    char name[CTL_PATH];
+    bool dropped = false;
+    for (unsigned i = 0; registry_name(holders, i, name, sizeof name);) {
+        const char *holder = strrchr(name, '|');
+        if (holder && holder_is_gone(holder + 1) && registry_delete(holders, name))
+            dropped = true; /* and the next one has its number now */
+        else
+            i++;
+    }
+    if (dropped && !has_holders(holders))
+        give_back(program, holders);
+}
+
+bool override_hold(const char *program, const char *who)
+{
+    char key[CTL_PATH], holders[CTL_PATH], before[100];
+    key_of(key, PROGRAMS, program, "\\DllOverrides");
+    key_of(holders, HOLDERS, program, "");
+    drop_gone(program, holders);
+    if (!has_holders(holders) && registry_get(key, DLL, before, sizeof before))
+        registry_set(holders, BEFORE, before);
+    return registry_set(holders, who, "") && registry_set(key, DLL, NATIVE_FIRST);
+}
+
+bool override_release(const char *program, const char *who)
 {
     char holders[CTL_PATH], ours[2];
     key_of(holders, HOLDERS, program, "");
+    drop_gone(program, holders);
     if (!registry_get(holders, who, ours, sizeof ours))
-        return;
+        return false;
     registry_delete(holders, who);
     if (!has_holders(holders))
         give_back(program, holders);
     registry_prune(holders, 3);
+    return true;
 }
 
 /* One item of the list: NAME[,NAME...]=ORDER. */

@@ -11,7 +11,8 @@
 bool override_is_needed(void);
 /* `program` is the file name, `who` names the one who wants it. */
 bool override_hold(const char *program, const char *who);
-void override_release(const char *program, const char *who);
+/* False: that one did not want it. */
+bool override_release(const char *program, const char *who);
 /* What the environment says (WINEDLLOVERRIDES), for every program started from here: it wins over the registry.  False:
  * nothing. */
 bool override_in_environment(char *value, size_t size);

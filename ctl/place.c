@@ -1,53 +1,60 @@
 /* place: see place.h. */
 #include "place.h"
 
+#include "exclusive.h"
 #include "files.h"
 #include "override.h"
 #include "record.h"
 
-#include <nt.h>
-
 #include <stdio.h>
 #include <string.h>
 
-#define LOCK_PATIENCE_MS 10000
+#define OLD "vmmcctl.old" /* a DLL that is being replaced */
 #define IN_USE "the DLL is in use; end the programs of that folder and repeat the command"
-#define NOT_RECORDED "vmmcctl has not installed anything for this program"
 #define NO_RECORD_WRITTEN "its folder cannot be written; run vmmcctl as administrator"
 #define NOT_UNDERSTOOD                                                                                                 \
     "the file " RECORD_FILE " in its folder is not as vmmcctl wrote it; see what it says, then remove it"
+#define NOT_READABLE                                                                                                   \
+    "the file " RECORD_FILE " in its folder cannot be read; close the program that has it open, or run vmmcctl as "    \
+    "administrator"
 
-/* ---- one vmmcctl of this user at a time changes records ---- */
-
-static HANDLE lock(void)
-{
-    HANDLE mutex = CreateMutexA(NULL, FALSE, "Local\\vmmcctl-record");
-    if (mutex)
-        WaitForSingleObject(mutex, LOCK_PATIENCE_MS);
-    return mutex;
-}
-
-static void unlock(HANDLE mutex)
-{
-    if (!mutex)
-        return;
-    ReleaseMutex(mutex);
-    CloseHandle(mutex);
-}
-
-/* ---- putting it there ---- */
+/* ---- the record ---- */
 
 static void who_is(char who[CTL_PATH + 80], const char *folder, const char *holder)
 {
     snprintf(who, CTL_PATH + 80, "%s|%s", folder, holder);
 }
 
+/* NULL, or why nothing can be done in that folder. */
+static const char *load(record_t *record, const char *folder)
+{
+    static const char *const problems[] = {
+        [RECORD_UNREADABLE] = NOT_READABLE, [RECORD_FOREIGN] = NOT_UNDERSTOOD, [RECORD_NONE] = NULL};
+    return problems[record_load(record, folder)];
+}
+
+/* Runs whose vmmcctl was killed, and that its note in the registry does not tell of any more. */
+static void drop_gone(record_t *record, const char *folder)
+{
+    for (unsigned i = record->count; i-- > 0;) {
+        record_hold_t *hold = &record->holds[i];
+        char who[CTL_PATH + 80];
+        if (!holder_is_gone(hold->holder))
+            continue;
+        who_is(who, folder, hold->holder);
+        override_release(hold->program, who);
+        record_drop(record, hold);
+    }
+}
+
+/* ---- putting it there ---- */
+
 /* One of ours that is older than what vmmcctl has now, and that we put there, is replaced. */
 static const char *update(const verdict_t *verdict, const char *path)
 {
     char aside[CTL_PATH];
-    snprintf(aside, sizeof aside, "%s.old", path);
-    if (!files_rename(path, aside))
+    files_join(aside, verdict->folder, OLD);
+    if (!files_remove(aside) || !files_rename(path, aside))
         return IN_USE;
     if (!files_copy(verdict->dll.path, path)) {
         files_rename(aside, path);
@@ -87,14 +94,30 @@ static const char *carry_out(const verdict_t *verdict, placed_t what)
     return what == PLACED_UPDATED ? update(verdict, path) : NULL;
 }
 
+static const char *set_override(const verdict_t *verdict, const char *holder, placed_t what)
+{
+    char who[CTL_PATH + 80], path[CTL_PATH];
+    who_is(who, verdict->folder, holder);
+    if (!override_is_needed() || override_hold(verdict->name, who))
+        return NULL;
+    override_release(verdict->name, who);
+    files_join(path, verdict->folder, CTL_DLL);
+    if (what == PLACED_COPIED)
+        files_remove(path);
+    return "the override cannot be written into Wine's registry";
+}
+
 /* The record comes first: whatever happens then, it tells of no less than there is. */
-static const char *hold(const verdict_t *verdict, const char *holder, placed_t *how)
+static const char *hold(verdict_t *verdict, const char *holder, placed_t *how)
 {
     record_t before, record;
-    bool foreign;
-    char who[CTL_PATH + 80];
-    if (!record_load(&before, verdict->folder, &foreign) && foreign)
-        return NOT_UNDERSTOOD;
+    const char *problem = load(&before, verdict->folder);
+    if (problem)
+        return problem;
+    judge_again(verdict); /* another vmmcctl may have put it there since, or taken it away */
+    if (verdict->obstacle)
+        return verdict->reason;
+    drop_gone(&before, verdict->folder);
     record = before;
     bool had = record_find(&record, verdict->name, holder) != NULL;
     *how = plan(verdict, &record);
@@ -102,10 +125,9 @@ static const char *hold(const verdict_t *verdict, const char *holder, placed_t *
         return "its folder has too many programs with the transport";
     if (!record_save(&record, verdict->folder))
         return NO_RECORD_WRITTEN;
-    const char *problem = carry_out(verdict, *how);
-    who_is(who, verdict->folder, holder);
-    if (!problem && override_is_needed() && !override_hold(verdict->name, who))
-        problem = "the override cannot be written into Wine's registry";
+    problem = carry_out(verdict, *how);
+    if (!problem)
+        problem = set_override(verdict, holder, *how);
     if (problem)
         record_save(&before, verdict->folder);
     if (had && *how == PLACED_SHARED)
@@ -113,11 +135,12 @@ static const char *hold(const verdict_t *verdict, const char *holder, placed_t *
     return problem;
 }
 
-const char *place_hold(const verdict_t *verdict, const char *holder, placed_t *how)
+const char *place_hold(verdict_t *verdict, const char *holder, placed_t *how)
 {
-    HANDLE mutex = lock();
+    if (!exclusive_begin())
+        return EXCLUSIVE_BUSY;
     const char *problem = hold(verdict, holder, how);
-    unlock(mutex);
+    exclusive_end();
     return problem;
 }
 
@@ -145,47 +168,72 @@ static const char *remove_file(const record_t *record, const char *folder, relea
     return NULL;
 }
 
+/* What a vmmcctl leaves that is killed while it copies. */
+static void remove_unfinished(const char *folder)
+{
+    static const char *const names[] = {FILES_NEW, OLD};
+    for (unsigned i = 0; i < 2; i++) {
+        char path[CTL_PATH];
+        files_join(path, folder, names[i]);
+        files_remove(path);
+    }
+}
+
+/* Make the folder what the record says after holds have been dropped from it. */
+static const char *settle(const record_t *record, const char *folder, released_t *how)
+{
+    *how = RELEASED_KEPT;
+    if (!record->count) {
+        const char *problem = remove_file(record, folder, how);
+        if (problem)
+            return problem;
+        remove_unfinished(folder);
+    }
+    return record_save(record, folder) ? NULL : NO_RECORD_WRITTEN;
+}
+
 static const char *release(const char *path, const char *holder, released_t *how)
 {
     record_t record;
-    bool foreign;
     char folder[CTL_PATH], name[CTL_PATH], who[CTL_PATH + 80];
     files_split(path, folder, name);
-    bool loaded = record_load(&record, folder, &foreign);
-    record_hold_t *found = loaded ? record_find(&record, name, holder) : NULL;
-    if (!found)
-        return foreign ? NOT_UNDERSTOOD : NOT_RECORDED;
-    record_drop(&record, found);
-    *how = RELEASED_KEPT;
-    const char *problem = record.count ? NULL : remove_file(&record, folder, how);
+    who_is(who, folder, holder);
+    const char *problem = load(&record, folder);
     if (problem)
         return problem;
-    who_is(who, folder, holder);
-    override_release(name, who);
-    return record_save(&record, folder) ? NULL : NO_RECORD_WRITTEN;
+    unsigned before = record.count;
+    record_hold_t *found = record_find(&record, name, holder);
+    if (found)
+        record_drop(&record, found);
+    drop_gone(&record, folder);
+    if (record.count != before)
+        problem = settle(&record, folder, how);
+    if (problem)
+        return problem;
+    bool overrode = override_release(name, who);
+    if (!found)
+        *how = overrode ? RELEASED_OVERRIDE : RELEASED_NOTHING;
+    return NULL;
 }
 
 const char *place_release(const char *program, const char *holder, released_t *how)
 {
     char path[CTL_PATH];
     if (!files_absolute(path, program))
-        return NOT_RECORDED;
-    HANDLE mutex = lock();
+        return "that is not a path";
+    if (!exclusive_begin())
+        return EXCLUSIVE_BUSY;
     const char *problem = release(path, holder, how);
-    unlock(mutex);
+    exclusive_end();
     return problem;
 }
 
 /* ---- switching it off and on ---- */
 
-static const char *rename_ours(const char *program, const char *from, const char *to, bool *changed)
+static const char *rename_ours(const char *folder, const char *from, const char *to, bool *changed)
 {
-    char path[CTL_PATH], folder[CTL_PATH], name[CTL_PATH], old[CTL_PATH], new[CTL_PATH];
+    char old[CTL_PATH], new[CTL_PATH];
     dll_t dll, other;
-    *changed = false;
-    if (!files_absolute(path, program))
-        return "that is not a path";
-    files_split(path, folder, name);
     files_join(old, folder, from);
     files_join(new, folder, to);
     ours_look(&dll, old);
@@ -203,12 +251,26 @@ static const char *rename_ours(const char *program, const char *from, const char
                     : "the DLL cannot be renamed; end the programs of that folder, or run vmmcctl as administrator";
 }
 
+static const char *rename_beside(const char *program, const char *from, const char *to, bool *changed)
+{
+    char path[CTL_PATH], folder[CTL_PATH], name[CTL_PATH];
+    *changed = false;
+    if (!files_absolute(path, program))
+        return "that is not a path";
+    if (!exclusive_begin())
+        return EXCLUSIVE_BUSY;
+    files_split(path, folder, name);
+    const char *problem = rename_ours(folder, from, to, changed);
+    exclusive_end();
+    return problem;
+}
+
 const char *place_disable(const char *program, bool *changed)
 {
-    return rename_ours(program, CTL_DLL, PLACE_OFF, changed);
+    return rename_beside(program, CTL_DLL, PLACE_OFF, changed);
 }
 
 const char *place_enable(const char *program, bool *changed)
 {
-    return rename_ours(program, PLACE_OFF, CTL_DLL, changed);
+    return rename_beside(program, PLACE_OFF, CTL_DLL, changed);
 }

@@ -14,7 +14,7 @@ static bool read_line(record_t *record, const char *line)
 {
     unsigned bits, copied;
     unsigned long checksum;
-    char program[260], holder[64];
+    char program[260], holder[HOLDER_NAME];
     if (line[0] == '#' || line[0] == 0)
         return true;
     if (sscanf(line, "dll %u %u %lx", &bits, &copied, &checksum) == 3) {
@@ -39,18 +39,19 @@ static bool read_lines(record_t *record, char *text)
     return true;
 }
 
-bool record_load(record_t *record, const char *folder, bool *foreign)
+record_state_t record_load(record_t *record, const char *folder)
 {
     char path[CTL_PATH];
     *record = (record_t){0};
-    *foreign = false;
     files_join(path, folder, RECORD_FILE);
     contents_t contents = files_read(path);
     if (!contents.bytes)
-        return false;
-    *foreign = !read_lines(record, (char *)contents.bytes);
+        return contents.missing ? RECORD_NONE : RECORD_UNREADABLE;
+    bool understood = read_lines(record, (char *)contents.bytes);
     files_free(&contents);
-    return !*foreign;
+    if (!understood)
+        *record = (record_t){0};
+    return understood ? RECORD_THERE : RECORD_FOREIGN;
 }
 
 bool record_save(const record_t *record, const char *folder)

@@ -2,14 +2,14 @@
 #ifndef CTL_RECORD_H
 #define CTL_RECORD_H
 
-#include "ctl.h"
+#include "holder.h"
 
 #define RECORD_FILE "vmmcctl.txt"
 #define RECORD_HOLDS 64
 
 /* A program that has the DLL of this folder: for good ("install"), or for one run of it. */
 typedef struct record_hold {
-    char program[260], holder[64];
+    char program[260], holder[HOLDER_NAME];
 } record_hold_t;
 
 typedef struct record {
@@ -20,8 +20,15 @@ typedef struct record {
     record_hold_t holds[RECORD_HOLDS];
 } record_t;
 
-/* False: there is none, or it cannot be understood (then *foreign is set and it must be left alone). */
-bool record_load(record_t *record, const char *folder, bool *foreign);
+typedef enum record_state {
+    RECORD_THERE,
+    RECORD_NONE,
+    RECORD_UNREADABLE, /* by this user, or while somebody else has it open */
+    RECORD_FOREIGN     /* not as we write it, so it must be left alone */
+} record_state_t;
+
+/* Whatever it is, `record` is empty unless it is there.  Only in our turn (exclusive.h). */
+record_state_t record_load(record_t *record, const char *folder);
 /* An empty record is removed. */
 bool record_save(const record_t *record, const char *folder);
 record_hold_t *record_find(record_t *record, const char *program, const char *holder);

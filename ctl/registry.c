@@ -44,14 +44,15 @@ bool registry_set(const char *key, const char *name, const char *value)
     return status == ERROR_SUCCESS;
 }
 
-void registry_delete(const char *key, const char *name)
+bool registry_delete(const char *key, const char *name)
 {
     wide_t wide_name = text_wide(name);
     HKEY opened = open_key(HKEY_CURRENT_USER, key, KEY_SET_VALUE);
     if (!opened)
-        return;
-    RegDeleteValueW(opened, wide_name.text);
+        return false;
+    LSTATUS status = RegDeleteValueW(opened, wide_name.text);
     RegCloseKey(opened);
+    return status == ERROR_SUCCESS;
 }
 
 bool registry_has_key(const char *key)

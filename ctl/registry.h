@@ -6,7 +6,7 @@
 
 bool registry_get(const char *key, const char *name, char *value, size_t size);
 bool registry_set(const char *key, const char *name, const char *value);
-void registry_delete(const char *key, const char *name);
+bool registry_delete(const char *key, const char *name);
 bool registry_has_key(const char *key);
 /* The name of value number `index`; false: there are not that many.  Names longer than the buffer end the list. */
 bool registry_name(const char *key, unsigned index, char *name, size_t size);

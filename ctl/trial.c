@@ -1,9 +1,9 @@
 /* trial: see trial.h. */
 #include "trial.h"
 
+#include "exclusive.h"
 #include "files.h"
 #include "place.h"
-#include "record.h"
 #include "registry.h"
 
 #include <nt.h>
@@ -14,29 +14,9 @@
 
 #define TRIALS "Software\\vmmcctl\\Trials"
 #define MOST_LEFTOVERS 64
+#define NO_COPY "no copy of vmmcctl can be made in the folder for temporary files (TEMP)"
+#define NOT_NOTED "the user's registry cannot be written"
 #define UNLOAD_PATIENCE_MS 3000 /* a process has ended before its files are free */
-
-/* ---- who makes it: "run-PROCESS-START" ---- */
-
-static void name_holder(char holder[64])
-{
-    os_process_id_t self = os_process_self();
-    snprintf(holder, 64, "run-%lu-%lx-%lx", (unsigned long)self.pid, (unsigned long)self.start_high,
-             (unsigned long)self.start_low);
-}
-
-static bool maker_lives(const char *holder)
-{
-    unsigned long pid, high, low;
-    if (sscanf(holder, "run-%lu-%lx-%lx", &pid, &high, &low) != 3)
-        return false;
-    os_process_id_t id = {(uint32_t)pid, (uint32_t)low, (uint32_t)high};
-    uintptr_t watch = os_process_watch(&id);
-    bool lives = watch && !os_process_is_dead(watch);
-    if (watch)
-        os_process_unwatch(watch);
-    return lives;
-}
 
 /* ---- the registry's note ---- */
 
@@ -62,30 +42,35 @@ static bool remove_stage(const trial_t *trial)
     return files_remove(trial->program) && files_remove_folder(folder);
 }
 
-/* True if nothing is left of it. */
-static bool undo(const trial_t *trial)
+/* NULL, or why something is left of it; then its note stays. */
+static const char *undo_in_turn(const trial_t *trial)
 {
     released_t how;
-    char folder[CTL_PATH], name[CTL_PATH];
-    record_t record;
-    bool foreign;
-    files_split(trial->program, folder, name);
-    bool held = record_load(&record, folder, &foreign) && record_find(&record, name, trial->holder);
-    if (held && place_release(trial->program, trial->holder, &how))
-        return false;
-    return !trial->staged || remove_stage(trial);
+    const char *problem = place_release(trial->program, trial->holder, &how);
+    if (!problem && trial->staged && !remove_stage(trial))
+        problem = "its copy of vmmcctl is in use";
+    if (!problem)
+        forget(trial);
+    return problem;
+}
+
+/* The note goes in the turn in which the rest goes: keys are pruned, which must not meet a note that is being made. */
+static const char *undo(const trial_t *trial)
+{
+    if (!exclusive_begin())
+        return EXCLUSIVE_BUSY;
+    const char *problem = undo_in_turn(trial);
+    exclusive_end();
+    return problem;
 }
 
 const char *trial_end(trial_t *trial)
 {
     uint64_t until = os_now_us() + UNLOAD_PATIENCE_MS * 1000ull;
-    bool undone;
-    while (!(undone = undo(trial)) && os_now_us() < until)
+    const char *problem;
+    while ((problem = undo(trial)) && os_now_us() < until)
         Sleep(20);
-    if (!undone)
-        return "the DLL beside it is in use still; the next vmmcctl that starts removes it";
-    forget(trial);
-    return NULL;
+    return problem;
 }
 
 void trial_clean_up(void)
@@ -95,60 +80,84 @@ void trial_clean_up(void)
     unsigned count = 0;
     for (unsigned i = 0; count < MOST_LEFTOVERS && registry_name(TRIALS, i, left[count].holder, sizeof left[0].holder);
          i++) {
-        if (maker_lives(left[count].holder) || !registry_get(TRIALS, left[count].holder, value, sizeof value))
+        if (!holder_is_gone(left[count].holder) || !registry_get(TRIALS, left[count].holder, value, sizeof value))
             continue;
         left[count].staged = value[0] == 's';
         snprintf(left[count].program, sizeof left[0].program, "%s", value + 1);
         count++;
     }
-    for (unsigned i = 0; i < count; i++) {
-        if (undo(&left[i]))
-            forget(&left[i]);
-    }
+    for (unsigned i = 0; i < count; i++)
+        undo(&left[i]);
 }
 
 /* ---- beginning ---- */
 
-static const char *begin(trial_t *trial, const verdict_t *verdict)
+static const char *begin_in_turn(trial_t *trial, verdict_t *verdict)
 {
     placed_t how;
     if (!note(trial))
-        return "the user's registry cannot be written";
+        return NOT_NOTED;
     const char *problem = place_hold(verdict, trial->holder, &how);
-    if (problem && undo(trial))
-        forget(trial);
+    if (problem)
+        undo_in_turn(trial);
     return problem;
 }
 
-const char *trial_begin(trial_t *trial, const verdict_t *verdict)
+static const char *begin(trial_t *trial, verdict_t *verdict)
+{
+    if (!exclusive_begin())
+        return EXCLUSIVE_BUSY;
+    const char *problem = begin_in_turn(trial, verdict);
+    exclusive_end();
+    return problem;
+}
+
+const char *trial_begin(trial_t *trial, verdict_t *verdict)
 {
     *trial = (trial_t){0};
-    name_holder(trial->holder);
+    holder_of_this_run(trial->holder);
     snprintf(trial->program, sizeof trial->program, "%s", verdict->path);
     return begin(trial, verdict);
 }
 
-static bool make_copy(trial_t *trial)
+static const char *copy_in_turn(trial_t *trial)
 {
-    char folder[CTL_PATH], own[CTL_PATH], name[40];
-    if (!files_make_stage(folder))
-        return false;
+    char folder[CTL_PATH], own[CTL_PATH], name[CTL_PATH];
+    if (!files_make_stage(folder, trial->holder))
+        return NO_COPY;
     snprintf(name, sizeof name, "vmmcctl-%lu.exe", (unsigned long)GetCurrentProcessId());
     files_own_path(own);
     files_join(trial->program, folder, name);
-    return note(trial) && files_copy(own, trial->program);
+    if (!note(trial)) {
+        files_remove_folder(folder);
+        return NOT_NOTED;
+    }
+    if (files_copy(own, trial->program))
+        return NULL;
+    undo_in_turn(trial);
+    return NO_COPY;
+}
+
+static const char *make_copy(trial_t *trial)
+{
+    if (!exclusive_begin())
+        return EXCLUSIVE_BUSY;
+    const char *problem = copy_in_turn(trial);
+    exclusive_end();
+    return problem;
 }
 
 const char *trial_stage(trial_t *trial)
 {
     static verdict_t verdict;
     *trial = (trial_t){.staged = true};
-    name_holder(trial->holder);
-    if (!make_copy(trial))
-        return "no copy of vmmcctl can be made in the folder for temporary files (TEMP)";
+    holder_of_this_run(trial->holder);
+    const char *problem = make_copy(trial);
+    if (problem)
+        return problem;
     judge(&verdict, trial->program);
-    const char *problem = verdict.obstacle ? verdict.reason : begin(trial, &verdict);
-    if (problem && undo(trial))
-        forget(trial);
+    problem = verdict.obstacle ? verdict.reason : begin(trial, &verdict);
+    if (problem)
+        undo(trial);
     return problem;
 }

@@ -5,19 +5,20 @@
 #ifndef CTL_TRIAL_H
 #define CTL_TRIAL_H
 
+#include "holder.h"
 #include "judge.h"
 
 typedef struct trial {
-    char holder[64];
+    char holder[HOLDER_NAME];
     char program[CTL_PATH];
     bool staged; /* the program is a copy of vmmcctl in a folder of its own, which goes too */
 } trial_t;
 
 /* For the program of a verdict without obstacle.  NULL, or why not; then there is nothing to end. */
-const char *trial_begin(trial_t *trial, const verdict_t *verdict);
+const char *trial_begin(trial_t *trial, verdict_t *verdict);
 /* For a copy of vmmcctl itself, so that it can play a program that has the DLL. */
 const char *trial_stage(trial_t *trial);
-/* NULL, or what stays behind until the next vmmcctl starts. */
+/* NULL, or why something stays behind until the next vmmcctl starts. */
 const char *trial_end(trial_t *trial);
 /* What trials left whose vmmcctl has been killed. */
 void trial_clean_up(void);

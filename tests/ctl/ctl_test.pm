@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch end_all wait_for folder_of put tree slurp
-    override_of has_32 runs_32 wait_for_end reg drive_c);
+    override_of has_32 runs_32 wait_for_end complaints reg drive_c);
 
 our ($build, $build32, $launcher) = map { abs_path($_) // $_ } @ARGV;
 our $scratch = tempdir("vmmcctl-test.XXXXXX", TMPDIR => 1, CLEANUP => 1);
@@ -80,6 +80,9 @@ sub launch {
     push @children, $pid;
     return $pid;
 }
+
+# What all that was launched so far has complained of.
+sub complaints { return join '', map { slurp($_) } glob "$scratch/background*.err" }
 
 sub end_all {
     kill 'TERM', $_ for @children;

@@ -1,4 +1,5 @@
-/* fixture: a program that reaches wsock32 in one of several ways, and ends with 0 if it could call it. */
+/* fixture: a program that reaches wsock32 in one of several ways, and ends with 0 if it could call it.
+ * usage: fixture [beside]      3: the wsock32 that it has does not lie beside it */
 #if defined FIXTURE_WINSOCK2
 #include <winsock2.h>
 #elif defined FIXTURE_DELAYED
@@ -8,6 +9,8 @@ int WSAGetLastError(void); /* by a plain name, which both widths share; without 
 #endif
 
 #include <windows.h>
+
+#include <string.h>
 
 /* Room for a load configuration: a test that wants one points the header here. */
 extern const volatile char fixture_room[160];
@@ -29,7 +32,19 @@ static int load(void)
 #define CALL WSAGetLastError()
 #endif
 
-int main(void)
+static int is_elsewhere(void)
 {
-    return CALL + (fixture_room[0] == 0);
+    char own[MAX_PATH], library[MAX_PATH];
+    DWORD length = GetModuleFileNameA(NULL, own, sizeof own);
+    while (length && own[length - 1] != '\\')
+        length--;
+    return !GetModuleFileNameA(GetModuleHandleA("wsock32.dll"), library, sizeof library) ||
+           strncmp(own, library, length) != 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    int failed = CALL + (fixture_room[0] == 0);
+    return argc > 1 && is_elsewhere() ? 3 : failed;
 }

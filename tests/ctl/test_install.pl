@@ -78,6 +78,15 @@ SKIP: {
 }
 refused(ctl('install', spell("$build/ctl_WINSOCK2.exe")), qr/ws2_32 alone/, 'a program that imports ws2_32 alone');
 
+# ---- a folder that has gone ----
+my $gone = put("$build/ctl_IMPORT.exe", folder_of('gone') . '/gone.exe');
+done(ctl('install', spell($gone)), 'a program that goes, with its folder,');
+unlink glob "$scratch/gone/*" and rmdir "$scratch/gone";
+is(override_of($gone), 'native,builtin', '... leaves an override');
+done(ctl('uninstall', spell($gone)), '... which can be uninstalled');
+is(override_of($gone), undef, '... really');
+refused(ctl('uninstall', spell($gone)), qr/has not installed/, '... once');
+
 # ---- in use ----
 my $server = put("$build/netbench.exe", folder_of('in use') . '/in use.exe');
 my $idle = tree("$scratch/in use");
