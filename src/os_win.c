@@ -1,92 +1,10 @@
 /* os_win: the seam's body for Windows and Wine: sections, processes, clocks, events.  (The futex is in os_futex.c.) */
 #include "os.h"
+#include "os_access.h"
 #include "vmmc.h"
-#include "nt.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- who may open what we create: this user and nobody else ---- */
-
-typedef struct owner_acl {
-    ACL acl;
-    ACCESS_ALLOWED_ACE ace;
-    uint8_t rest_of_sid[SECURITY_MAX_SID_SIZE];
-} owner_acl_t;
-
-typedef struct owner_only {
-    SECURITY_ATTRIBUTES attributes;
-    SECURITY_DESCRIPTOR descriptor;
-    owner_acl_t dacl;
-    uint8_t user[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-} owner_only_t;
-
-static size_t sid_size(const SID *sid)
-{
-    return offsetof(SID, SubAuthority) + 4u * sid->SubAuthorityCount;
-}
-
-static const SID *user_sid(uint8_t *buffer, ULONG size)
-{
-    const nt_calls_t *nt = nt_calls();
-    HANDLE token;
-    ULONG needed;
-    if (nt->open_process_token(GetCurrentProcess(), TOKEN_QUERY, &token) < 0)
-        return NULL;
-    NTSTATUS status = nt->query_information_token(token, TokenUser, buffer, size, &needed);
-    CloseHandle(token);
-    return status < 0 ? NULL : ((TOKEN_USER *)(void *)buffer)->User.Sid;
-}
-
-/* `access`: what this user gets who opens the object; the creator has all anyway. */
-static SECURITY_ATTRIBUTES *owner_only(owner_only_t *out, ACCESS_MASK access)
-{
-    memset(out, 0, sizeof *out);
-    const SID *sid = user_sid(out->user, sizeof out->user);
-    if (!sid)
-        return NULL;
-    out->dacl.acl.AclRevision = ACL_REVISION;
-    out->dacl.acl.AclSize = (WORD)(sizeof(ACL) + offsetof(ACCESS_ALLOWED_ACE, SidStart) + sid_size(sid));
-    out->dacl.acl.AceCount = 1;
-    out->dacl.ace.Header.AceType = ACCESS_ALLOWED_ACE_TYPE;
-    out->dacl.ace.Header.AceSize = (WORD)(offsetof(ACCESS_ALLOWED_ACE, SidStart) + sid_size(sid));
-    out->dacl.ace.Mask = access;
-    memcpy(&out->dacl.ace.SidStart, sid, sid_size(sid));
-    out->descriptor.Revision = SECURITY_DESCRIPTOR_REVISION;
-    out->descriptor.Control = SE_DACL_PRESENT | SE_DACL_PROTECTED;
-    out->descriptor.Owner = (SID *)sid;
-    out->descriptor.Dacl = &out->dacl.acl;
-    out->attributes.nLength = sizeof out->attributes;
-    out->attributes.lpSecurityDescriptor = &out->descriptor;
-    return &out->attributes;
-}
-
-static bool owned_by_user(HANDLE object)
-{
-    uint8_t user[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-    struct {
-        SECURITY_DESCRIPTOR_RELATIVE header;
-        uint8_t rest[256];
-    } found;
-    ULONG needed;
-    const SID *sid = user_sid(user, sizeof user);
-    if (!sid || nt_calls()->query_security_object(object, OWNER_SECURITY_INFORMATION, &found, sizeof found, &needed) < 0)
-        return false;
-    DWORD at = found.header.Owner;
-    if (at < sizeof found.header || at > sizeof found - SECURITY_MAX_SID_SIZE)
-        return false;
-    return memcmp((uint8_t *)&found + at, sid, sid_size(sid)) == 0;
-}
-
-void os_user_tag(char tag[40])
-{
-    uint8_t user[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-    const SID *sid = user_sid(user, sizeof user);
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; sid && i < sid_size(sid); i++)
-        hash = (hash ^ ((const uint8_t *)sid)[i]) * 0x100000001b3u;
-    snprintf(tag, 40, "%08x%08x", (unsigned)(hash >> 32), (unsigned)hash);
-}
 
 /* ---- named memory ---- */
 
@@ -126,7 +44,10 @@ static HANDLE create_mapping(const char *name, HANDLE file, uint64_t size, ACCES
     if (!attributes)
         return NULL;
     DWORD protection = file == INVALID_HANDLE_VALUE ? PAGE_READWRITE : PAGE_READONLY;
-    HANDLE handle = CreateFileMappingA(file, attributes, protection, (DWORD)(size >> 32), (DWORD)size, full);
+    HANDLE handle;
+    do {
+        handle = CreateFileMappingA(file, attributes, protection, (DWORD)(size >> 32), (DWORD)size, full);
+    } while (!handle && owner_only_unlabelled(&security));
     *existed = handle && GetLastError() == ERROR_ALREADY_EXISTS;
     return handle;
 }
@@ -153,7 +74,7 @@ int os_section_open(os_section_t *section, const char *name, size_t size)
     HANDLE handle = OpenFileMappingA(FILE_MAP_READ | FILE_MAP_WRITE | READ_CONTROL, FALSE, full);
     if (!handle)
         return VMMC_EPEER;
-    if (!owned_by_user(handle)) {
+    if (!owned_by_us(handle)) {
         CloseHandle(handle);
         return VMMC_EACCES;
     }
@@ -167,7 +88,7 @@ int os_section_share(os_section_t *section, const char *name, size_t size)
     HANDLE handle = create_mapping(name, INVALID_HANDLE_VALUE, size, GENERIC_ALL, &existed);
     if (!handle)
         return VMMC_ENOMEM;
-    if (existed && !owned_by_user(handle)) {
+    if (existed && !owned_by_us(handle)) {
         CloseHandle(handle);
         return VMMC_EACCES;
     }
@@ -242,7 +163,7 @@ void os_memory_close(os_memory_t *memory)
 
 static int map_window(os_window_t *window, HANDLE handle, uint64_t memory_length)
 {
-    if (!owned_by_user(handle) || section_length(handle) < memory_length)
+    if (!owned_by_us(handle) || section_length(handle) < memory_length)
         return VMMC_EACCES;
     DWORD access = FILE_MAP_READ | (window->writable ? FILE_MAP_WRITE : 0);
     window->base = MapViewOfFile(handle, access, (DWORD)(window->offset >> 32), (DWORD)window->offset, window->length);
@@ -373,8 +294,14 @@ uintptr_t os_event_create(const char *name)
     char full[128];
     owner_only_t security;
     SECURITY_ATTRIBUTES *attributes = owner_only(&security, GENERIC_ALL);
+    HANDLE event;
     object_name(full, name);
-    return attributes ? (uintptr_t)CreateEventA(attributes, FALSE, FALSE, full) : 0;
+    if (!attributes)
+        return 0;
+    do {
+        event = CreateEventA(attributes, FALSE, FALSE, full);
+    } while (!event && owner_only_unlabelled(&security));
+    return (uintptr_t)event;
 }
 
 uintptr_t os_event_open(const char *name)

@@ -64,22 +64,61 @@ static bool object_name(HANDLE handle, char *name, size_t size)
     return true;
 }
 
+static SECURITY_DESCRIPTOR *security_of(HANDLE handle, SECURITY_INFORMATION what, uint8_t descriptor[1024])
+{
+    DWORD needed;
+    if (GetKernelObjectSecurity(handle, what, descriptor, 1024, &needed))
+        return (SECURITY_DESCRIPTOR *)(void *)descriptor;
+    CHECK_IS(ERROR_ACCESS_DENIED, GetLastError());
+    return NULL;
+}
+
+/* ---- the level: whoever is below must not even read ---- */
+
+static DWORD level_of_process(void)
+{
+    struct {
+        TOKEN_MANDATORY_LABEL label;
+        uint8_t sid[SECURITY_MAX_SID_SIZE];
+    } found;
+    HANDLE token;
+    DWORD needed;
+    CHECK(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
+    CHECK(GetTokenInformation(token, TokenIntegrityLevel, &found, sizeof found, &needed));
+    CloseHandle(token);
+    return *GetSidSubAuthority(found.label.Label.Sid, 0);
+}
+
+static void check_label(HANDLE handle, const char *name)
+{
+    uint8_t buffer[1024];
+    BOOL present, defaulted;
+    ACL *acl;
+    SYSTEM_MANDATORY_LABEL_ACE *entry;
+    SECURITY_DESCRIPTOR *descriptor = security_of(handle, LABEL_SECURITY_INFORMATION, buffer);
+    CHECK(descriptor != NULL);
+    CHECK(GetSecurityDescriptorSacl(descriptor, &present, &acl, &defaulted));
+    if (!present || !acl || acl->AceCount != 1)
+        FAIL("%s has no label", name);
+    CHECK(GetAce(acl, 0, (void **)&entry));
+    CHECK_IS(SYSTEM_MANDATORY_LABEL_ACE_TYPE, entry->Header.AceType);
+    CHECK_IS(SYSTEM_MANDATORY_LABEL_NO_READ_UP | SYSTEM_MANDATORY_LABEL_NO_WRITE_UP, entry->Mask);
+    CHECK_IS(level_of_process(), *GetSidSubAuthority(&entry->SidStart, 0));
+}
+
 /* False: this handle is one that was opened for less than that; its maker's is another. */
 static bool check_security(HANDLE handle, const char *name, const SID *user)
 {
-    uint8_t descriptor[1024];
-    DWORD needed;
+    uint8_t buffer[1024];
     BOOL present, defaulted;
     PSID owner;
     ACL *acl;
     ACCESS_ALLOWED_ACE *entry;
     SECURITY_DESCRIPTOR_CONTROL control;
     DWORD revision;
-    if (!GetKernelObjectSecurity(handle, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, descriptor,
-                                 sizeof descriptor, &needed)) {
-        CHECK_IS(ERROR_ACCESS_DENIED, GetLastError());
+    SECURITY_DESCRIPTOR *descriptor = security_of(handle, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, buffer);
+    if (!descriptor)
         return false;
-    }
     CHECK(GetSecurityDescriptorOwner(descriptor, &owner, &defaulted));
     if (!EqualSid(owner, (SID *)user))
         FAIL("%s has another owner", name);
@@ -92,6 +131,7 @@ static bool check_security(HANDLE handle, const char *name, const SID *user)
         FAIL("%s lets in somebody else", name);
     CHECK(GetSecurityDescriptorControl(descriptor, &control, &revision));
     CHECK(control & SE_DACL_PRESENT);
+    check_label(handle, name);
     return true;
 }
 
@@ -160,26 +200,47 @@ static void talk_by_kernel(int argc, char **argv)
     close_both(s, t);
 }
 
-static HANDLE squat(const char *name, int how)
+/* What a process of a lower level would make. */
+static HANDLE create_low(const char *name, DWORD size)
 {
-    if (how == 0)
+    struct {
+        ACL acl;
+        SYSTEM_MANDATORY_LABEL_ACE entry;
+        uint8_t rest_of_sid[sizeof(SID)];
+    } label = {.acl = {.AclRevision = ACL_REVISION, .AclSize = sizeof(ACL) + 20, .AceCount = 1}};
+    SID low = {SID_REVISION, 1, {SECURITY_MANDATORY_LABEL_AUTHORITY}, {SECURITY_MANDATORY_LOW_RID}};
+    SECURITY_DESCRIPTOR descriptor = {.Revision = SECURITY_DESCRIPTOR_REVISION, .Control = SE_SACL_PRESENT,
+                                      .Sacl = &label.acl};
+    SECURITY_ATTRIBUTES attributes = {sizeof attributes, &descriptor, FALSE};
+    label.entry.Header = (ACE_HEADER){.AceType = SYSTEM_MANDATORY_LABEL_ACE_TYPE, .AceSize = 20};
+    label.entry.Mask = SYSTEM_MANDATORY_LABEL_NO_WRITE_UP;
+    memcpy(&label.entry.SidStart, &low, sizeof low);
+    return CreateFileMappingA(INVALID_HANDLE_VALUE, &attributes, PAGE_READWRITE, 0, size, name);
+}
+
+enum squatter { OTHER_KIND, TOO_SHORT, NONSENSE, LOW_LEVEL, SQUATTERS };
+
+static HANDLE squat(const char *name, enum squatter how)
+{
+    if (how == OTHER_KIND)
         return CreateMutexA(NULL, FALSE, name);
-    DWORD size = how == 1 ? 4096 : sizeof(rendezvous_table_shm_t);
-    HANDLE section = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, size, name);
+    DWORD size = how == TOO_SHORT ? 4096 : sizeof(rendezvous_table_shm_t);
+    HANDLE section = how == LOW_LEVEL ? create_low(name, size)
+                                      : CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, size, name);
     void *base = section ? MapViewOfFile(section, FILE_MAP_WRITE, 0, 0, size) : NULL;
     CHECK(base != NULL);
-    memset(base, how == 1 ? 0 : 0x5a, size);
+    memset(base, how == NONSENSE ? 0x5a : 0, size);
     UnmapViewOfFile(base);
     return section;
 }
 
-/* By an object of another kind, a table that is too short, and one full of nonsense. */
+/* By an object of another kind, a table that is too short, one full of nonsense, and a good one of a lower level. */
 static void a_table_whose_name_is_taken_leaves_connections_on_the_kernel(void **state)
 {
     char name[96];
     (void)state;
     table_name(name);
-    for (int how = 0; how < 3; how++) {
+    for (enum squatter how = 0; how < SQUATTERS; how++) {
         await_free_name(name);
         HANDLE squatter = squat(name, how);
         CHECK(squatter != NULL);
