@@ -124,7 +124,7 @@ static void say_figure(const series_t *series, bench_test_t test)
         printf("  %11.2f us", series->figure[test]);
     } else {
         text_count(amount, (uint64_t)series->figure[test]);
-        printf("  %12s/s", amount);
+        printf("  %*s%s/s", test == BENCH_BANDWIDTH ? 11 : 12, amount, test == BENCH_BANDWIDTH ? "B" : "");
     }
 }
 
@@ -207,7 +207,8 @@ static int run_client(const wishes_t *wishes)
     problem = measure_with(&bench, wishes, trial.program);
     trial_end(&trial);
     if (problem)
-        return ctl_no("bench: %s", problem);
+        return ctl_no("bench: %s%s", problem,
+                      wishes->self ? "; see vmmcctl doctor" : "; start one there: vmmcctl bench --serve PORT");
     if (wishes->json)
         tell_results(&bench);
     else
@@ -275,7 +276,8 @@ static int run_bench(int argc, char **argv)
     const char *clients = ctl_take_value(&argc, argv, "--clients");
     wishes.seconds = seconds ? (unsigned)atoi(seconds) : DEFAULT_SECONDS;
     if (ctl_unknown_option(argc, argv))
-        return ctl_usage(&bench_command, "it has no option %s", ctl_unknown_option(argc, argv));
+        return ctl_usage(&bench_command, "it has no option %s, or its value is missing",
+                         ctl_unknown_option(argc, argv));
     if (wishes.seconds < 1 || wishes.seconds > 60)
         return ctl_usage(&bench_command, "--seconds is 1 to 60");
     if (serve && !wishes.self && argc == 1 && is_port(serve))

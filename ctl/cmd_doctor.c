@@ -7,9 +7,11 @@
 #include "text.h"
 #include "trial.h"
 
+#include <config.h>
 #include <nt.h>
 #include <os.h>
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +94,25 @@ static void look_at_settings(diagnosis_t *diagnosis)
     if (GetEnvironmentVariableA("VMMC_EXCLUDE_PORTS", value, sizeof value))
         find(diagnosis, GRADE_NOTE, "settings", "take it out of the environment if that is not what you want",
              "VMMC_EXCLUDE_PORTS: connections with the ports %s stay on the kernel", value);
+}
+
+/* Misspelt ones do nothing, and only a log would say so. */
+static void look_for_wrong_settings(diagnosis_t *diagnosis)
+{
+    char *all = GetEnvironmentStringsA();
+    for (const char *at = all; at && *at; at += strlen(at) + 1) {
+        char name[64];
+        size_t length = strcspn(at, "=");
+        if (strncmp(at, "VMMC_", 5) != 0 || length >= sizeof name || !at[length] || !at[length + 1])
+            continue;
+        for (size_t i = 5; i <= length; i++)
+            name[i - 5] = (char)(i < length ? tolower((unsigned char)at[i]) : 0);
+        if (!config_accepts(name, at + length + 1))
+            find(diagnosis, GRADE_NOTE, "settings", "the table of settings in README.md has the names and values",
+                 "%.200s is ignored: there is no such setting, or it cannot have that value", at);
+    }
+    if (all)
+        FreeEnvironmentStringsA(all);
 }
 
 static void look_at_environment(diagnosis_t *diagnosis)
@@ -214,7 +235,16 @@ static void test_connection(diagnosis_t *diagnosis)
 
 /* ---- the command ---- */
 
-static void say_diagnosis(const diagnosis_t *diagnosis, bool works)
+static bool all_is_well(const diagnosis_t *diagnosis, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        if (diagnosis->findings[i].grade == GRADE_BAD)
+            return false;
+    }
+    return true;
+}
+
+static void say_diagnosis(const diagnosis_t *diagnosis, bool here, bool program)
 {
     static const char *const grades[] = {"ok", "note", "BAD"};
     for (unsigned i = 0; i < diagnosis->count; i++) {
@@ -222,7 +252,9 @@ static void say_diagnosis(const diagnosis_t *diagnosis, bool works)
         printf("%-5s %-10s %s%s%s\n", grades[finding->grade], finding->subject, finding->text,
                finding->advice ? "; " : "", finding->advice ? finding->advice : "");
     }
-    puts(works ? "the transport works here" : "the transport does not work here: see what is BAD");
+    puts(!here     ? "the transport does not work here: see what is BAD"
+         : program ? "the transport works here"
+                   : "the transport works here, but not for this program: see what is BAD");
 }
 
 static void tell_diagnosis(const diagnosis_t *diagnosis, bool works)
@@ -254,7 +286,7 @@ static void tell_diagnosis(const diagnosis_t *diagnosis, bool works)
 static int run_doctor(int argc, char **argv)
 {
     static diagnosis_t diagnosis;
-    bool json = ctl_take_flag(&argc, argv, "--json"), works = true;
+    bool json = ctl_take_flag(&argc, argv, "--json");
     if (ctl_unknown_option(argc, argv))
         return ctl_usage(&doctor_command, "it has no option %s", ctl_unknown_option(argc, argv));
     if (argc > 2)
@@ -262,19 +294,22 @@ static int run_doctor(int argc, char **argv)
     look_at_system(&diagnosis);
     look_for_dlls(&diagnosis);
     look_at_settings(&diagnosis);
+    look_for_wrong_settings(&diagnosis);
     look_at_environment(&diagnosis);
     look_at_memory(&diagnosis);
     look_at_sleep(&diagnosis);
+    unsigned from = diagnosis.count;
     if (argc == 2)
         look_at_program(&diagnosis, argv[1]);
+    unsigned to = diagnosis.count;
     test_connection(&diagnosis);
-    for (unsigned i = 0; i < diagnosis.count; i++)
-        works = works && diagnosis.findings[i].grade != GRADE_BAD;
+    bool here = all_is_well(&diagnosis, 0, from) && all_is_well(&diagnosis, to, diagnosis.count);
+    bool program = all_is_well(&diagnosis, from, to);
     if (json)
-        tell_diagnosis(&diagnosis, works);
+        tell_diagnosis(&diagnosis, here && program);
     else
-        say_diagnosis(&diagnosis, works);
-    return works ? CTL_FINE : CTL_NO;
+        say_diagnosis(&diagnosis, here, program);
+    return here && program ? CTL_FINE : CTL_NO;
 }
 
 const command_t doctor_command = {

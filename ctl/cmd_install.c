@@ -1,4 +1,5 @@
 /* cmd_install: check, install, uninstall, disable, enable: the DLL beside a program. */
+#include "files.h"
 #include "holder.h"
 #include "json.h"
 #include "override.h"
@@ -24,6 +25,25 @@ static void say_beside(const verdict_t *verdict)
         printf("  beside it    no %s yet\n", CTL_DLL);
 }
 
+static bool is_taken(const verdict_t *verdict)
+{
+    char value[100];
+    return !override_is_needed() ||
+           (override_value(verdict->name, value, sizeof value) && override_prefers_native(value));
+}
+
+static void say_next(const verdict_t *verdict)
+{
+    if (verdict->obstacle)
+        printf("  cannot be    %s\n  what to do   %s\n", verdict->reason, verdict->advice);
+    else if (verdict->beside.kind != DLL_OURS && verdict->off.kind == DLL_OURS)
+        printf("  can be       vmmcctl enable \"%s\"\n", verdict->path);
+    else if (verdict->beside.kind == DLL_OURS && is_taken(verdict))
+        printf("  can be       it has the DLL\n");
+    else
+        printf("  can be       vmmcctl install \"%s\"\n", verdict->path);
+}
+
 static void say_verdict(const verdict_t *verdict)
 {
     char value[100];
@@ -40,12 +60,7 @@ static void say_verdict(const verdict_t *verdict)
                    : override_prefers_native(value)                    ? "takes the DLL beside the program"
                                                                        : "an override makes it take its own wsock32");
     }
-    if (verdict->obstacle)
-        printf("  cannot be    %s\n  what to do   %s\n", verdict->reason, verdict->advice);
-    else if (verdict->beside.kind == DLL_OURS)
-        printf("  can be       it has the DLL\n");
-    else
-        printf("  can be       vmmcctl install \"%s\"\n", verdict->path);
+    say_next(verdict);
 }
 
 static void tell_verdict(const verdict_t *verdict)
@@ -154,6 +169,17 @@ const command_t install_command = {
     "Programs that run already keep what they have loaded; start them again.\n\n"
     "It refuses, with the reason and what to do, where it could not work: `vmmcctl check` tells without trying.\n"};
 
+static const char *override_after(const char *program)
+{
+    char path[CTL_PATH], folder[CTL_PATH], name[CTL_PATH], value[100];
+    if (!override_is_needed() || !files_absolute(path, program))
+        return "";
+    files_split(path, folder, name);
+    return override_value(name, value, sizeof value) && override_prefers_native(value)
+               ? "; Wine's override stays: others of that name want it, or it was there before"
+               : "; Wine's override is as before";
+}
+
 static int run_uninstall(int argc, char **argv)
 {
     static const char *const did[] = {[RELEASED_OVERRIDE] = "nothing but the override was left of it",
@@ -169,7 +195,7 @@ static int run_uninstall(int argc, char **argv)
         return ctl_no("%s: %s", argv[1], problem);
     if (how == RELEASED_NOTHING)
         return ctl_no("%s: vmmcctl has not installed anything for this program", argv[1]);
-    printf("%s: %s%s\n", argv[1], did[how], override_is_needed() ? "; Wine's override is as before" : "");
+    printf("%s: %s%s\n", argv[1], did[how], override_after(argv[1]));
     return CTL_FINE;
 }
 

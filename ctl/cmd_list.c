@@ -199,7 +199,7 @@ static int run_list(int argc, char **argv)
     unsigned count;
     bool json = ctl_take_flag(&argc, argv, "--json"), all = ctl_take_flag(&argc, argv, "--all");
     if (argc > 1)
-        return ctl_usage(&list_command, "it does not know %s", argv[1]);
+        return ctl_usage(&list_command, "it has no argument %s", argv[1]);
     inspect_all(&survey);
     connection_t *connections = connections_of(&survey, &count);
     if (json)
@@ -304,8 +304,8 @@ static void say_table(const survey_t *survey, const survey_t *before, const conn
             rows[shown++] = row_of(&connections[i], before);
     }
     clear_screen();
-    printf("%u programs with the DLL, %u connections within this machine; Ctrl-C ends this\n\n", survey->host_count,
-           shown);
+    printf("%u program%s with the DLL, %u connection%s within this machine; Ctrl-C ends this\n\n", survey->host_count,
+           survey->host_count == 1 ? "" : "s", shown, shown == 1 ? "" : "s");
     printf("%-6s %7s %7s %7s  %-16s %-21s %-16s %-21s\n", "by", "sent/s", "recvd/s", "msgs/s", "program", "address",
            "other end", "address");
     if (rows)
@@ -338,7 +338,7 @@ static int run_top(int argc, char **argv)
     double seconds = interval ? atof(interval) : 1;
     long left = rounds ? atol(rounds) : -1;
     if (argc > 1)
-        return ctl_usage(&top_command, "it does not know %s", argv[1]);
+        return ctl_usage(&top_command, "it has no argument %s, or its value is missing", argv[1]);
     if (seconds < 0.1 || seconds > 3600 || left == 0)
         return ctl_usage(&top_command, "--interval is 0.1 to 3600 seconds, --rounds 1 or more");
     survey_t before;

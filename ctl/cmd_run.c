@@ -4,6 +4,7 @@
 #include "place.h"
 #include "trial.h"
 
+#include <config.h>
 #include <nt.h>
 
 #include <ctype.h>
@@ -17,25 +18,41 @@ static BOOL WINAPI wait_for_program(DWORD event)
     return event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT;
 }
 
-/* NAME=VALUE becomes VMMC_NAME in the program's environment. */
-static bool set_setting(const char *setting)
+/* It becomes VMMC_NAME in the program's environment. */
+static bool set(const char *setting, const char *value)
 {
     char name[64] = "VMMC_";
-    size_t length = strcspn(setting, "=");
-    if (!setting[length] || length + 6 > sizeof name)
-        return false;
-    for (size_t i = 0; i < length; i++)
+    for (size_t i = 0; setting[i]; i++)
         name[5 + i] = (char)toupper((unsigned char)setting[i]);
-    return SetEnvironmentVariableA(name, setting + length + 1);
+    return config_accepts(setting, value) && SetEnvironmentVariableA(name, value);
 }
 
-static bool take_option(const char *name, const char *value)
+static bool set_any(const char *assignment)
 {
-    if (strcmp(name, "--log") == 0)
-        return SetEnvironmentVariableA("VMMC_LOG_LEVEL", value);
-    if (strcmp(name, "--log-file") == 0)
-        return SetEnvironmentVariableA("VMMC_LOG_FILE", value);
-    return strcmp(name, "--set") == 0 && set_setting(value);
+    char setting[58];
+    size_t length = strcspn(assignment, "=");
+    if (!assignment[length] || length >= sizeof setting)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        setting[i] = (char)tolower((unsigned char)assignment[i]);
+    setting[length] = 0;
+    return set(setting, assignment + length + 1);
+}
+
+/* 0, or what is wrong with it as an exit code, which has been said. */
+static int take_option(const char *name, const char *value)
+{
+    bool log = strcmp(name, "--log") == 0, file = strcmp(name, "--log-file") == 0, any = strcmp(name, "--set") == 0;
+    if (!log && !file && !any)
+        return ctl_usage(&run_command, "it has no option %s", name);
+    if (!value)
+        return ctl_usage(&run_command, "%s needs a value", name);
+    if (log ? set("log_level", value) : file ? set("log_file", value) : set_any(value))
+        return CTL_FINE;
+    return ctl_usage(&run_command,
+                     any ? "%s is not a setting with a value that it may have (README.md lists them)"
+                         : "%s is not a value for it",
+                     value);
 }
 
 static int run_it(verdict_t *verdict, char **program)
@@ -74,8 +91,9 @@ static int run_run(int argc, char **argv)
     static verdict_t verdict;
     int at = 1;
     for (; at < argc && strncmp(argv[at], "--", 2) == 0; at += 2) {
-        if (at + 1 == argc || !take_option(argv[at], argv[at + 1]))
-            return ctl_usage(&run_command, "%s is not an option, or its value is not valid", argv[at]);
+        int usage = take_option(argv[at], argv[at + 1]); /* the last one is NULL */
+        if (usage)
+            return usage;
     }
     if (at >= argc)
         return ctl_usage(&run_command, "it takes a program and its arguments");

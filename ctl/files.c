@@ -84,6 +84,13 @@ bool files_exist(const char *path)
     return GetFileAttributesW(name.text) != INVALID_FILE_ATTRIBUTES;
 }
 
+bool files_is_folder(const char *path)
+{
+    wide_t name = text_wide(path);
+    DWORD attributes = GetFileAttributesW(name.text);
+    return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
 bool files_copy(const char *from, const char *to)
 {
     char new[CTL_PATH];

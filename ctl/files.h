@@ -18,6 +18,7 @@ void files_free(contents_t *contents);
 /* In place of what is there; nobody sees half of it, or none. */
 bool files_write(const char *path, const void *bytes, size_t size);
 bool files_exist(const char *path);
+bool files_is_folder(const char *path);
 /* Nobody sees half of it; never over a file that is there. */
 bool files_copy(const char *from, const char *to);
 /* False: nobody may make files there, or not this user. */

@@ -235,6 +235,19 @@ static void judge_image(verdict_t *verdict, const pe_image_t *image)
                "unpack the whole release: the folders x86 and x64 belong beside vmmcctl.exe");
 }
 
+static void judge_absence(verdict_t *verdict)
+{
+    char longer[CTL_PATH];
+    snprintf(longer, sizeof longer, "%.1000s.exe", verdict->path);
+    if (files_is_folder(verdict->path))
+        refuse(verdict, "folder", "that is a folder", "give the path of a program (.exe) in it");
+    else if (files_exist(longer))
+        refuse(verdict, "not-found", "there is no such file, but one that ends in .exe", "write the .exe, too");
+    else
+        refuse(verdict, "not-found", "there is no such file, or it cannot be read",
+               "give the path of the .exe file, in quotes if it has blanks");
+}
+
 void judge(verdict_t *verdict, const char *program)
 {
     pe_image_t image;
@@ -244,8 +257,7 @@ void judge(verdict_t *verdict, const char *program)
     files_split(verdict->path, verdict->folder, verdict->name);
     contents_t contents = files_read(verdict->path);
     if (!contents.bytes) {
-        refuse(verdict, "not-found", "there is no such file, or it cannot be read",
-               "give the path of the .exe file, in quotes if it has blanks");
+        judge_absence(verdict);
         return;
     }
     pe_read(&image, contents.bytes, contents.size);

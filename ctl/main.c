@@ -126,11 +126,17 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "/?") == 0;
 }
 
+static int no_command(const char *name)
+{
+    fprintf(stderr, "vmmcctl: there is no command %s; vmmcctl --help lists them\n", name);
+    return CTL_USAGE;
+}
+
 static int help_on(const char *name)
 {
     const command_t *command = name ? find_command(name) : NULL;
     if (name && !command)
-        return ctl_no("there is no command %s; vmmcctl --help lists them", name);
+        return no_command(name);
     if (command)
         fputs(command->help, stdout);
     else
@@ -148,10 +154,8 @@ static int obey(int argc, char **argv)
     if (asks_for_help(argv[1]) || strcmp(argv[1], "help") == 0)
         return help_on(argc > 2 ? argv[2] : NULL);
     const command_t *command = find_command(argv[1]);
-    if (!command) {
-        fprintf(stderr, "vmmcctl: there is no command %s; vmmcctl --help lists them\n", argv[1]);
-        return CTL_USAGE;
-    }
+    if (!command)
+        return no_command(argv[1]);
     if (argc > 2 && asks_for_help(argv[2]))
         return help_on(command->name);
     if (command != &netbench_command)

@@ -221,6 +221,12 @@ void config_load(config_t *config, const char *ini_path)
 
 /* ---- questions ---- */
 
+bool config_accepts(const char *name, const char *value)
+{
+    config_t ignored;
+    return is_setting(name) && set_value(&ignored, name, value);
+}
+
 static bool holds(const port_set_t *set, uint16_t port)
 {
     for (unsigned i = 0; i < set->count; i++) {

@@ -42,6 +42,8 @@ typedef struct config {
 /* Fill `config` from defaults, then `ini_path` (may be NULL), then the environment; start the log; report what is
  * wrong. */
 void config_load(config_t *config, const char *ini_path);
+/* True if there is a setting of that name (small letters) that may have that value. */
+bool config_accepts(const char *name, const char *value);
 /* True if a connection between these two ports may become user-level. */
 bool config_allows_ports(const config_t *config, uint16_t port, uint16_t other);
 

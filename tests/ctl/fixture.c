@@ -1,5 +1,5 @@
 /* fixture: a program that reaches wsock32 in one of several ways, and ends with 0 if it could call it.
- * usage: fixture [beside]      3: the wsock32 that it has does not lie beside it */
+ * usage: fixture [beside]      3: the one of an importing program does not lie beside it */
 #if defined FIXTURE_WINSOCK2
 #include <winsock2.h>
 #elif defined FIXTURE_DELAYED
@@ -32,6 +32,7 @@ static int load(void)
 #define CALL WSAGetLastError()
 #endif
 
+#if defined FIXTURE_IMPORT
 static int is_elsewhere(void)
 {
     char own[MAX_PATH], library[MAX_PATH];
@@ -41,6 +42,9 @@ static int is_elsewhere(void)
     return !GetModuleFileNameA(GetModuleHandleA("wsock32.dll"), library, sizeof library) ||
            strncmp(own, library, length) != 0;
 }
+#else
+#define is_elsewhere() 0 /* without the name in it, which is looked for */
+#endif
 
 int main(int argc, char **argv)
 {

@@ -26,10 +26,28 @@ my $program = put("$build/ctl_IMPORT.exe", folder_of('doctor') . '/patient.exe')
     my @bad = grep { /^BAD/ } split /\n/, $ill->{out};
     cmp_ok(scalar @bad, '>=', 3, '... in several places');
     like($_, qr/; \w.*\w/, "... '$_' ends with what to do") for @bad;
+    like($ill->{out}, qr/does not work here: see what is BAD$/m, '... which is the sum of it');
     like($ill->{out}, qr/^BAD   settings .*VMMC_ENABLED/m, 'the setting is found');
     like($ill->{out}, qr/^BAD   program .*no DLL.*vmmcctl install/m, 'the missing DLL is found');
     like($ill->{out}, qr/^BAD   override .*own wsock32/m, 'the missing override is found');
 }
+
+{
+    local $ENV{VMMC_RIGN_SIZE} = '1M';
+    local $ENV{VMMC_SPIN} = 'fast';
+    done_with_notes(ctl('doctor'));
+}
+
+sub done_with_notes {
+    my ($noted) = @_;
+    is($noted->{code}, 0, 'settings that say nothing do no harm');
+    like($noted->{out}, qr/^note  settings   $_ is ignored.*; .*README/m, "... and $_ is told")
+        for 'VMMC_RIGN_SIZE=1M', 'VMMC_SPIN=fast';
+}
+
+my $bare = ctl('doctor', spell($program));
+is($bare->{code}, 1, 'a program without the DLL');
+like($bare->{out}, qr/^the transport works here, but not for this program/m, '... does not blame the machine');
 
 # ---- bench ----
 my ($self) = ctl_json('bench', '--self', '--seconds', '1');
@@ -48,6 +66,6 @@ like($client->{err}, qr/\[#+\.+\] +\d+%/, '... with a bar on the way');
 is(wait_for_end($server), 0, 'the server ends after its client');
 my $nobody = ctl('bench', '127.0.0.1:1', '--seconds', '1');
 is($nobody->{code}, 1, 'where nobody serves');
-like($nobody->{err}, qr/no server answers/, '... that is said');
+like($nobody->{err}, qr/no server answers.*; .*bench --serve/, '... that is said, and what to do');
 
 done_testing();

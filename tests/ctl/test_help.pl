@@ -21,7 +21,9 @@ for my $command (@commands) {
     is($text->{code}, 0, "... and is a success");
 }
 
-for my $wrong (['frobnicate'], ['check', 'a', 'b'], ['install', '--fast', 'a'], ['run', '--log'], ['bench', 'nowhere'],
+for my $wrong (['frobnicate'], ['check', 'a', 'b'], ['install', '--fast', 'a'], ['run', '--log'],
+    ['run', '--log', 'loudly', 'a'], ['run', '--set', 'rign_size=1M', 'a'], ['run', '--set', 'spin=fast', 'a'],
+    ['run', '--fast', 'a'], ['help', 'frobnicate'], ['bench', '--serve'], ['bench', 'nowhere'],
     ['top', '--rounds', '0'])
 {
     my $run = ctl(@$wrong);

@@ -31,6 +31,7 @@ done(ctl('disable', spell($program)), 'disable');
 ok(!-e "$folder/wsock32.dll", '... takes the name away');
 is((ctl_json('check', spell($program)))[0]{beside}, 'disabled', '... and check sees it');
 done(ctl('disable', spell($program)), '... twice is once');
+like(ctl('check', spell($program))->{out}, qr/can be +vmmcctl enable/, '... and says what comes next');
 done(ctl('enable', spell($program)), 'enable');
 ok(-e "$folder/wsock32.dll", '... brings it back');
 
@@ -53,6 +54,7 @@ refused(ctl('disable', spell($program)), qr/not ours/, '... nor renamed');
 unlink "$folder/wsock32.dll";
 
 put("$build/wsock32.dll", "$folder/wsock32.dll");
+like(ctl('check', spell($program))->{out}, qr/can be +vmmcctl install/, 'one of ours without override is not enough');
 done(ctl('install', spell($program)), 'one of ours that was put there by hand is used');
 done(ctl('uninstall', spell($program)), '... and uninstall');
 ok(-e "$folder/wsock32.dll", '... leaves it there');
