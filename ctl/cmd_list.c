@@ -217,7 +217,7 @@ const command_t list_command = {
     "Shows the TCP connections within this machine of all programs of this user that have the DLL loaded. For each:\n"
     "whether it is user-level or why not; its two ends with their programs; and for each direction\n\n"
     "  bytes and messages  since it was connected (a message is a call that moved bytes)\n"
-    "  ring of 64K 3% full what carries it now, and how much of that waits to be read; or: by the kernel\n"
+    "  ring of 16K 3% full what carries it now, and how much of that waits to be read; or: by the kernel\n"
     "  by the kernel       bytes that went through the kernel connection: the first ones, and when a ring was full\n"
     "  stalls              waits for the other end, most of them microseconds of spinning\n"
     "  sleeps, wakes       of these, the sleeps; and how often this end woke the other one\n\n"
