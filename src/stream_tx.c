@@ -366,8 +366,8 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
     int result;
     if (!is_clear(stream, transfer, left, &result))
         return result;
-    if (transfer->urgent && !receiver_understands(stream))
-        return STREAM_BY_KERNEL;
+    if (transfer->urgent && !load_acquire(&tx->flow->offer)) /* the lock is given up meanwhile, so all is asked again */
+        return receiver_understands(stream) ? 0 : STREAM_BY_KERNEL;
     if (tx->carrier == CARRIER_RING) {
         int moved = send_by_ring(stream, bytes, left, transfer->urgent);
         return moved ? moved : wait_for_ring(stream, transfer, left);

@@ -5,6 +5,7 @@
 #include "vmmc_private.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- one step at a time ---- */
@@ -480,6 +481,54 @@ static void what_a_process_sent_that_died_while_it_left_is_received(void **state
     unit_pair_close(&pair);
 }
 
+/* ---- an urgent byte that waits for consent, and gets to see a receiver that leaves ---- */
+
+static void *send_one_urgently(void *stream)
+{
+    uint8_t byte = unit_pattern(3, 500);
+    transfer_t transfer = {.socket = ((stream_t *)stream)->socket, .bytes = &byte, .count = 1, .urgent = true,
+                           .blocking = true, .deadline = os_now_us() + UNIT_PATIENCE_US};
+    unit_check(unit_piece(stream, &transfer, true) == 1);
+    return NULL;
+}
+
+static void *leave_fully(void *stream)
+{
+    unit_check(stream_demote(stream) == 0);
+    return NULL;
+}
+
+/* The sender's lock is held until it has to sleep for it, so that what happens meanwhile has happened when it goes on. */
+static void an_urgent_byte_that_waited_does_not_overtake_returned_ones(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        unit_pair_t pair;
+        int on = 1;
+        unit_pair_open(&pair, 4096, 4096);
+        flow_shm_t *flow = pair.end[0].tx.flow;
+        setsockopt(pair.fd[1], SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+        assert_int_equal(unit_send(&pair.end[0], 3, 0, 500, true), 500);
+        pthread_t sender = unit_thread(send_one_urgently, &pair.end[0]);
+        while (!load_acquire(&flow->wanted))
+            os_yield(0);
+        lock_take(&pair.end[0].tx.lock);
+        stream_serve_peer(&pair.end[1]);
+        pthread_t leaver = unit_thread(leave_fully, &pair.end[1]);
+        while (!(load_acquire(&flow->consumer) & FLOW_READER_LEAVES))
+            os_yield(0);
+        for (int i = 0; i < 5; i++)
+            os_yield(1000);
+        lock_release(&pair.end[0].tx.lock);
+        while (!(load_acquire(&flow->state) & FLOW_RESTORED))
+            stream_serve_peer(&pair.end[0]);
+        unit_join(leaver);
+        unit_join(sender);
+        unit_kernel_expect(pair.fd[1], 3, 0, 501);
+        unit_pair_close(&pair);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +552,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(bytes_that_never_come_do_not_hold_up_leaving),
         cmocka_unit_test(an_end_sent_by_the_kernel_does_not_keep_the_receiver_from_leaving),
         cmocka_unit_test(what_a_process_sent_that_died_while_it_left_is_received),
+        cmocka_unit_test(an_urgent_byte_that_waited_does_not_overtake_returned_ones),
     };
     return unit_main(argc, argv, tests);
 }
