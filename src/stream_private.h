@@ -6,7 +6,7 @@
 #include "ring.h"
 #include "stream.h"
 
-#define STREAM_PATIENCE_US 250000 /* for the other side's cooperation; then reset */
+#define STREAM_PATIENCE_US 1000000 /* for the other side's cooperation; then reset */
 #define STREAM_USEFUL_SHARE 4     /* a sleeping sender is woken when this fraction of the ring is free */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 

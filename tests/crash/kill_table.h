@@ -17,7 +17,8 @@ enum kill_phase { KILL_BEFORE, KILL_AMID, KILL_AFTER, KILL_PHASES };
 
 enum kill_way {
     KILL_BY_SYSTEM, /* TerminateProcess; natively the same as the other */
-    KILL_BY_SIGNAL  /* SIGKILL, which not even Wine sees coming */
+    KILL_BY_SIGNAL, /* SIGKILL, which not even Wine sees coming */
+    KILL_NOT        /* natively: it only stops, as in a debugger, until its parent lets it go on */
 };
 
 typedef struct kill_entry {

@@ -27,6 +27,10 @@ typedef struct board {
     word_t closing;                                /* the victim has begun to close */
     word_t ended;                                  /* microseconds, low word: the survivor's last stream has ended */
     word_t by_kernel;
+    word_t stopped;    /* the victim is */
+    word_t looked;     /* the survivor has done meanwhile what it had to */
+    word_t longest_us; /* its longest call, ... */
+    char longest[64];  /* ... and which that was */
     word_t objects;
     char names[OBJECTS][128];
     char fault[256];
@@ -37,6 +41,7 @@ typedef struct run {
     const workload_t *load;
     enum who who;
     bool posts;
+    meanwhile_t meanwhile;
     pid_t victim; /* for the two others */
     uint32_t seed;
     kill_table_t *table;
@@ -46,10 +51,13 @@ typedef struct run {
     int heir_fd, heir; /* survivor and successor: a connection, and a channel */
     stream_t streams[PAIRS_STREAMS];
     meeting_t meetings[PAIRS_STREAMS];
+    unsigned busy_streams; /* those with traffic */
+    bool closed[PAIRS_STREAMS];
 } run_t;
 
 static char own_tag[40];
 static board_t *names_board;
+static pthread_mutex_t in_call = PTHREAD_MUTEX_INITIALIZER; /* whoever gets it knows that no call under it is stuck */
 
 /* ---- what the linker puts around the seam: a table of our own, and a list of what has to be removed ---- */
 
@@ -164,8 +172,16 @@ static void begin(meeting_t *meeting, int fd)
 {
     endpoint_t self, peer;
     *meeting = (meeting_t){.state = MEETING_FAILED};
+    pthread_mutex_lock(&in_call);
     if (names_of(fd, &self, &peer))
         meeting_begin(meeting, (uintptr_t)fd, &self, &peer, still_connected);
+    pthread_mutex_unlock(&in_call);
+}
+
+/* Nobody waits for a process that was stopped, and so for none that gave it up. */
+static bool gives_up(const run_t *run, int channel)
+{
+    return run->meanwhile == MEANWHILE_CLOSES && channel == run->channel && load_acquire(&run->board->stopped);
 }
 
 static bool is_pending(const meeting_t *meeting)
@@ -174,11 +190,14 @@ static bool is_pending(const meeting_t *meeting)
 }
 
 /* Until the two have met, or the other process is gone; a byte on the channel says nothing here. */
-static void finish(meeting_t *meeting, int channel)
+static void finish(const run_t *run, meeting_t *meeting, int channel)
 {
-    for (unsigned round = 0; is_pending(meeting) && meeting_poll(meeting) && is_pending(meeting); round++) {
-        if (is_gone(channel))
+    for (unsigned round = 0; is_pending(meeting); round++) {
+        pthread_mutex_lock(&in_call);
+        meeting_poll(meeting);
+        if (is_pending(meeting) && (is_gone(channel) || gives_up(run, channel)))
             meeting_cancel(meeting);
+        pthread_mutex_unlock(&in_call);
         os_yield(round);
     }
 }
@@ -205,7 +224,7 @@ static void meet(run_t *run, unsigned round)
     if (run->posts)
         tell_other(run->channel);
     for (unsigned i = 0; i < run->load->streams; i++) {
-        finish(&run->meetings[i], run->channel);
+        finish(run, &run->meetings[i], run->channel);
         attach(&run->streams[i], run->load, run->fds[round][i], &run->meetings[i]);
     }
 }
@@ -234,6 +253,19 @@ static bool fits(const void *bytes, uint32_t seed, uint32_t offset, uint32_t cou
             return false;
     }
     return true;
+}
+
+/* Says which bytes of the stream those are instead, if any. */
+static void note_wrong(const flow_t *flow, const uint8_t *bytes, uint32_t count)
+{
+    const uint32_t total = flow->run->load->total, look = count < 6 ? count : 6;
+    uint32_t first = 0, other = 0;
+    while (first < count && bytes[first] == unit_pattern(flow->seed, flow->done + first))
+        first++;
+    while (other < total && !fits(bytes + first, flow->seed, other, look < count - first ? look : count - first))
+        other++;
+    NOTE(flow->run, "process %d: wrong bytes at %u, %u received, from the %u-th on they are those at %u of %u; carrier %d",
+         flow->run->who, flow->done, count, first, other, total, flow->stream->rx.carrier);
 }
 
 static transfer_t request(const flow_t *flow, void *bytes, uint32_t count)
@@ -310,6 +342,8 @@ static int receive_plain(flow_t *flow, uint8_t *bytes, uint32_t count, bool *rig
     transfer_t transfer = request(flow, bytes, count);
     int result = unit_piece(flow->stream, &transfer, false);
     *right = result <= 0 || fits(bytes, flow->seed, flow->done, (uint32_t)result);
+    if (!*right)
+        note_wrong(flow, bytes, (uint32_t)result);
     return result;
 }
 
@@ -403,6 +437,9 @@ static void start_traffic(run_t *run, traffic_t *traffic, unsigned round)
     traffic->leaves = traits & (run->who == VICTIM ? LOAD_VICTIM_LEAVES : LOAD_SURVIVOR_LEAVES);
     if (traffic->leaves)
         traffic->leaver = unit_thread(leave, run);
+    pthread_mutex_lock(&in_call);
+    run->busy_streams = run->load->streams;
+    pthread_mutex_unlock(&in_call);
 }
 
 static void end_traffic(run_t *run, traffic_t *traffic)
@@ -420,10 +457,15 @@ static void end_traffic(run_t *run, traffic_t *traffic)
 
 static void close_all(run_t *run, traffic_t *traffic, unsigned round)
 {
+    pthread_mutex_lock(&in_call);
+    run->busy_streams = 0;
     for (unsigned i = 0; i < run->load->streams; i++) {
-        stream_close(&run->streams[i], false);
+        if (!run->closed[i])
+            stream_close(&run->streams[i], false);
         close(run->fds[round][i]);
     }
+    memset(run->closed, 0, sizeof run->closed);
+    pthread_mutex_unlock(&in_call);
     unit_unwatch(&traffic->watcher);
 }
 
@@ -450,12 +492,92 @@ static void be_victim(run_t *run)
     kill_volunteer(run->table, false);
 }
 
+/* ---- while the victim is stopped ---- */
+
+static void note_call(run_t *run, const char *name, uint64_t began)
+{
+    uint32_t took = (uint32_t)(os_now_us() - began);
+    if (took <= load_relaxed(&run->board->longest_us))
+        return;
+    store_relaxed(&run->board->longest_us, took);
+    snprintf(run->board->longest, sizeof run->board->longest, "%s", name);
+}
+
+#define TIMED(run, call) \
+    do { \
+        uint64_t began_ = os_now_us(); \
+        call; \
+        note_call(run, #call, began_); \
+    } while (0)
+
+/* Calls that wait for nothing, and one that waits for a moment. */
+static void look(run_t *run, stream_t *stream)
+{
+    uint8_t byte;
+    transfer_t peek = {.socket = stream->socket, .bytes = &byte, .count = 1, .peek = true};
+    for (int i = 0; i < 20; i++) {
+        TIMED(run, stream_pending(stream, stream->socket));
+        TIMED(run, stream_readable(stream, stream->socket));
+        TIMED(run, stream_writable(stream, stream->socket));
+        TIMED(run, stream_receive(stream, &peek));
+        TIMED(run, stream_is_over(stream));
+    }
+    peek.blocking = true;
+    peek.deadline = os_now_us() + 2000;
+    TIMED(run, stream_receive(stream, &peek));
+}
+
+static void act(run_t *run, unsigned i)
+{
+    stream_t *stream = &run->streams[i];
+    int socket = (int)stream->socket;
+    if (run->meanwhile == MEANWHILE_LOOKS) {
+        look(run, stream);
+    } else if (run->meanwhile == MEANWHILE_LEAVES) {
+        TIMED(run, stream_demote(stream));
+    } else {
+        run->closed[i] = true; /* before its threads come back: they are joined before this is looked at */
+        TIMED(run, stream_close(stream, false));
+        shutdown(socket, SHUT_RDWR); /* its threads may still want to use it */
+    }
+}
+
+static void *act_meanwhile(void *argument)
+{
+    run_t *run = argument;
+    while (!load_acquire(&run->board->stopped)) {
+        if (load_acquire(&run->board->looked))
+            return NULL;
+        usleep(100);
+    }
+    pthread_mutex_lock(&in_call);
+    for (unsigned i = 0; i < run->busy_streams; i++)
+        act(run, i);
+    pthread_mutex_unlock(&in_call);
+    store_release(&run->board->looked, 1);
+    return NULL;
+}
+
+/* A process that only stood still for a while has lost nothing, unless somebody left meanwhile: that has a limit. */
+static void check_unharmed(run_t *run, const flow_t *in, unsigned i)
+{
+    const unsigned others = LOAD_VICTIM_LEAVES | LOAD_SURVIVOR_LEAVES | LOAD_CLOSE_EARLY;
+    if (load_relaxed(&run->table->way) != KILL_NOT || run->meanwhile != MEANWHILE_LOOKS || (run->load->traits & others))
+        return;
+    if (in->result != 0 || in->done != run->load->total)
+        NOTE(run, "stream %u ended with %d after %u bytes though nobody died", i, in->result, in->done);
+}
+
 /* ---- the survivor ---- */
 
 static void check_stream(run_t *run, const flow_t *in, unsigned round, unsigned i)
 {
+    if (run->closed[i])
+        return;
+    check_unharmed(run, in, i);
     uint32_t committed = load_acquire(&run->board->committed[round][i]);
-    bool closed = load_acquire(&run->board->closing);
+    bool leaves = run->meanwhile == MEANWHILE_LEAVES || (run->load->traits & (LOAD_VICTIM_LEAVES | LOAD_SURVIVOR_LEAVES));
+    bool closed = load_acquire(&run->board->closing) || (leaves && load_acquire(&run->board->stopped));
     if (in->result != 0 && in->result != STREAM_RESET)
         NOTE(run, "stream %u ended with %d", i, in->result);
     if (in->done >= committed || (closed && in->result == STREAM_RESET))
@@ -515,7 +637,7 @@ static void meet_successor(run_t *run)
     bool first = run->who == SURVIVOR, moved = true;
     begin(&meeting, run->heir_fd);
     tell_other(run->heir);
-    finish(&meeting, run->heir);
+    finish(run, &meeting, run->heir);
     attach(&stream, run->load, run->heir_fd, &meeting);
     unit_watch(&watcher, &stream, NULL);
     for (unsigned turn = 0; turn < 8 && moved; turn++)
@@ -531,23 +653,37 @@ static void meet_successor(run_t *run)
     close(run->heir_fd);
 }
 
+/* Of what was closed while the victim was stopped the kernel's end comes when its threads have left it. */
+static void close_early(run_t *run, unsigned round, unsigned i)
+{
+    if (run->closed[i]) {
+        close(run->fds[round][i]);
+        run->fds[round][i] = -1;
+    }
+}
+
 static void be_survivor(run_t *run)
 {
     traffic_t traffic;
     unit_start();
     unit_check(rendezvous_start() == 0);
+    pthread_t meanwhile = unit_thread(act_meanwhile, run);
     for (unsigned round = 0; round < run->load->rounds && !is_gone(run->channel); round++) {
         meet(run, round);
         start_traffic(run, &traffic, round);
         end_traffic(run, &traffic);
-        for (unsigned i = 0; i < run->load->streams; i++)
+        for (unsigned i = 0; i < run->load->streams; i++) {
             check_stream(run, &traffic.in[i], round, i);
+            close_early(run, round, i);
+        }
         tell_other(run->channel);
         await_other(run->channel);
         close_all(run, &traffic, round);
     }
     while (!is_gone(run->channel) || os_process_exists((uint32_t)run->victim))
         usleep(100); /* a process closes its ends a moment before it is dead, and then its successor would find it living */
+    store_release(&run->board->looked, 1);
+    unit_join(meanwhile);
     check_links(run);
     meet_successor(run);
 }
@@ -678,9 +814,32 @@ static void judge(const board_t *board, const kill_table_t *table, outcome_t *ou
     if (outcome->killed && ended && (int32_t)after > 0) /* or there was none, or all had ended before */
         outcome->notice_us = after;
     outcome->by_kernel = load_relaxed(&board->by_kernel);
+    outcome->longest_us = load_relaxed(&board->longest_us);
+    memcpy(outcome->longest, board->longest, sizeof outcome->longest);
 }
 
-void pairs_run(const workload_t *load, part_t part, uint32_t seed, kill_table_t *table, outcome_t *outcome)
+static bool has_ended(pid_t child)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
+}
+
+/* As waitpid(); a victim that has stopped goes on when the survivor has acted. */
+static int await_child(const pid_t *children, enum who who, board_t *board, outcome_t *outcome)
+{
+    int status;
+    while (waitpid(children[who], &status, WUNTRACED) == children[who] && WIFSTOPPED(status)) {
+        store_release(&board->stopped, 1);
+        while (!load_acquire(&board->looked) && !has_ended(children[SURVIVOR]))
+            usleep(100);
+        outcome->stopped = true;
+        kill(children[who], SIGCONT);
+    }
+    return status;
+}
+
+void pairs_run(const workload_t *load, part_t part, meanwhile_t meanwhile, uint32_t seed, kill_table_t *table,
+               outcome_t *outcome)
 {
     static board_t *board;
     static run_t run;
@@ -698,7 +857,8 @@ void pairs_run(const workload_t *load, part_t part, uint32_t seed, kill_table_t 
         children[who] = fork();
         if (children[who] == 0) {
             run = (run_t){.load = load, .who = (enum who)who, .seed = seed, .table = table, .board = board,
-                          .posts = (who == VICTIM) == (part == VICTIM_POSTS), .victim = children[VICTIM]};
+                          .posts = (who == VICTIM) == (part == VICTIM_POSTS), .meanwhile = meanwhile,
+                          .victim = children[VICTIM]};
             keep_own_ends(&run, ends.pairs, ends.channel, ends.heir_fd, ends.heir);
             be(&run);
         }
@@ -706,8 +866,7 @@ void pairs_run(const workload_t *load, part_t part, uint32_t seed, kill_table_t 
     close_ends(load, &ends);
     *outcome = (outcome_t){0};
     for (int who = VICTIM; who <= SUCCESSOR; who++) {
-        int status;
-        unit_check(waitpid(children[who], &status, 0) == children[who]);
+        int status = await_child(children, (enum who)who, board, outcome);
         if (who == VICTIM && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
             outcome->killed = true;
         else

@@ -1,5 +1,5 @@
 /* pairs: one run of a workload between a victim, a survivor and a successor, three real processes that share a few TCP
- * connections; the victim ends where the kill table says, or not at all. */
+ * connections; the victim ends or stops where the kill table says, or does neither. */
 #ifndef CRASH_PAIRS_H
 #define CRASH_PAIRS_H
 
@@ -34,16 +34,24 @@ typedef struct workload {
 
 typedef enum part { VICTIM_POSTS, SURVIVOR_POSTS } part_t;
 
+/* What the survivor does with its streams while the victim is stopped (KILL_NOT); the victim goes on when all that is
+ * done, so a call that waits for it never ends. */
+typedef enum meanwhile { MEANWHILE_LOOKS, MEANWHILE_CLOSES, MEANWHILE_LEAVES, MEANWHILES } meanwhile_t;
+
 /* What one run has shown. */
 typedef struct outcome {
     bool killed;         /* otherwise the victim came to its regular end */
+    bool stopped;
+    uint32_t longest_us; /* call of the survivor while the victim was stopped, ... */
+    char longest[64];    /* ... and which */
     uint32_t notice_us;  /* from the death until the last stream of the survivor had ended */
     unsigned by_kernel;  /* streams whose last bytes were lost where the kernel carried them, as its resets do */
     char fault[256];     /* empty: all is as it should be */
 } outcome_t;
 
 /* `table` is shared memory (pairs_memory()). */
-void pairs_run(const workload_t *load, part_t part, uint32_t seed, kill_table_t *table, outcome_t *outcome);
+void pairs_run(const workload_t *load, part_t part, meanwhile_t meanwhile, uint32_t seed, kill_table_t *table,
+               outcome_t *outcome);
 /* After the last run. */
 void pairs_end(void);
 /* Zeroed memory that forked processes share. */

@@ -1,7 +1,9 @@
-/* points: ends a process at every point between two stores to shared memory that its workloads reach, natively.
- * usage: crash_points [--seed N] [--hits N] [--only WORKLOAD]
+/* points: ends or stops a process at every point between two stores to shared memory that its workloads reach, natively.
+ * usage: crash_points [--stop 1] [--seed N] [--hits N] [--only WORKLOAD]
  * First every workload runs unharmed and its points are counted; then the victim is ended at the first hit of each, and at
- * --hits random ones.  A listing says which points no workload has reached. */
+ * --hits random ones.  A listing says which points no workload has reached.
+ * With --stop it is stopped there, as in a debugger, while the survivor does one of several things in turn (pairs.h), and
+ * goes on afterwards. */
 #include "pairs.h"
 #include "unit.h"
 
@@ -30,8 +32,12 @@ static struct {
     kill_table_t *table;
     uint32_t seed, random;
     unsigned hits;
+    bool stops;
     const char *only;
     unsigned kills, missed, faults, by_kernel;
+    unsigned stopped[MEANWHILES];
+    outcome_t longest[MEANWHILES];
+    unsigned tries[KILL_ENTRIES][KILL_PHASES];
     bool reached[KILL_ENTRIES][KILL_PHASES], ended[KILL_ENTRIES][KILL_PHASES];
     uint32_t notices[1 << 17];
 } session;
@@ -46,17 +52,28 @@ static void report_fault(const workload_t *load, part_t part, int entry, unsigne
     fflush(stdout);
 }
 
+static void note_stop(meanwhile_t meanwhile, const outcome_t *outcome)
+{
+    session.stopped[meanwhile]++;
+    if (outcome->longest_us > session.longest[meanwhile].longest_us)
+        session.longest[meanwhile] = *outcome;
+}
+
 static bool run(const workload_t *load, part_t part, int entry, unsigned phase, unsigned hit)
 {
     outcome_t outcome;
+    meanwhile_t meanwhile = entry < 0 ? MEANWHILE_LOOKS : (meanwhile_t)(session.tries[entry][phase]++ % MEANWHILES);
     kill_arrange(session.table, entry, phase, hit);
-    pairs_run(load, part, session.seed, session.table, &outcome);
+    store_relaxed(&session.table->way, session.stops ? KILL_NOT : KILL_BY_SIGNAL);
+    pairs_run(load, part, meanwhile, session.seed, session.table, &outcome);
+    if (outcome.stopped)
+        note_stop(meanwhile, &outcome);
     if (outcome.fault[0])
         report_fault(load, part, entry, phase, hit, &outcome);
     session.by_kernel += outcome.by_kernel;
     if (outcome.killed && session.kills < sizeof session.notices / sizeof *session.notices)
         session.notices[session.kills] = outcome.notice_us;
-    return outcome.killed;
+    return session.stops ? outcome.stopped : outcome.killed;
 }
 
 static void end_at(const workload_t *load, part_t part, int entry, unsigned phase, unsigned hit)
@@ -82,6 +99,8 @@ static void explore(const workload_t *load, part_t part)
     }
     for (uint32_t i = 0; i < used; i++) {
         for (unsigned phase = 0; phase < KILL_PHASES; phase++) {
+            if (session.stops && session.tries[i][phase] >= MEANWHILES)
+                continue;
             if (counts[i][phase])
                 end_at(load, part, (int)i, phase, 1);
             for (unsigned n = 0; n < session.hits && counts[i][phase] > 1; n++)
@@ -94,6 +113,15 @@ static int by_size(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return x < y ? -1 : x > y;
+}
+
+/* A survivor's call that takes long is no fault here: it came to its end although nobody helped. */
+static void report_stops(void)
+{
+    static const char *const names[] = {"asks and peeks", "closes", "leaves"};
+    for (int meanwhile = 0; meanwhile < MEANWHILES; meanwhile++)
+        printf("the survivor %s: %u stops, longest call %u us: %s\n", names[meanwhile], session.stopped[meanwhile],
+               session.longest[meanwhile].longest_us, session.longest[meanwhile].longest);
 }
 
 static void report(void)
@@ -117,11 +145,13 @@ static void report(void)
     qsort(session.notices, session.kills, sizeof *session.notices, by_size);
     for (unsigned i = 0; i < session.kills; i++)
         late += session.notices[i] > 1000000;
-    printf("seed %u: %u stores, %u points reached, %u of them ended a process; %u kills (%u not reached again), %u faults, "
+    printf("seed %u: %u stores, %u points reached, %u of them %s a process; %u %s (%u not reached again), %u faults, "
            "%u streams with bytes lost by the kernel's reset\n",
-           session.seed, load_relaxed(&session.table->used), points, ended, session.kills, session.missed, session.faults,
-           session.by_kernel);
-    if (session.kills)
+           session.seed, load_relaxed(&session.table->used), points, ended, session.stops ? "stopped" : "ended",
+           session.kills, session.stops ? "stops" : "kills", session.missed, session.faults, session.by_kernel);
+    if (session.stops)
+        report_stops();
+    else if (session.kills)
         printf("from death to the end of the last stream: median %u us, longest %u us, %u later than a second\n",
                session.notices[session.kills / 2], session.notices[session.kills - 1], late);
 }
@@ -130,7 +160,9 @@ static void parse(int argc, char **argv)
 {
     session.seed = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--seed") == 0)
+        if (strcmp(argv[i], "--stop") == 0)
+            session.stops = atoi(argv[i + 1]) != 0;
+        else if (strcmp(argv[i], "--seed") == 0)
             session.seed = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--hits") == 0)
             session.hits = (unsigned)atoi(argv[i + 1]);

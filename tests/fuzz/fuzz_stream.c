@@ -10,7 +10,7 @@
 #include <sanitizer/asan_interface.h>
 
 #define QUICK_US 150000  /* a call that does not wait, or for 5 ms at most */
-#define LEAVE_US 2000000 /* a demotion: three times the patience, twice */
+#define LEAVE_US 8000000 /* a demotion: three times the patience, twice */
 
 typedef void step_t(unsigned end, script_t *script);
 
