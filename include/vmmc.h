@@ -14,9 +14,7 @@
 #ifndef VMMC_H
 #define VMMC_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "vmmc_copy.h"
 
 #define VMMC_EAGAIN (-1) /* not now: nothing there, or no room                       */
 #define VMMC_EPEER (-2)  /* the other process is gone, or its memory is              */
@@ -99,30 +97,12 @@ void vmmc_unexport_later(vmmc_link_t *link, uint32_t handle, uint32_t mailbox);
 /* Map what the other side exported under `handle`.  Errors: VMMC_EPROTO: there is no such export. */
 int vmmc_import(vmmc_link_t *link, uint32_t handle, vmmc_region_t *region);
 
-/* memcpy, without its call for the short pieces that messages are made of: blocks, and a last one that may overlap. */
-static inline void vmmc_copy(uint8_t *to, const uint8_t *from, uint32_t count)
-{
-    if (count > 512) {
-        memcpy(to, from, count);
-    } else if (count >= 16) {
-        for (uint32_t at = 0; at + 16 < count; at += 16)
-            memcpy(to + at, from + at, 16);
-        memcpy(to + count - 16, from + count - 16, 16);
-    } else if (count >= 4) {
-        for (uint32_t at = 0; at + 4 < count; at += 4)
-            memcpy(to + at, from + at, 4);
-        memcpy(to + count - 4, from + count - 4, 4);
-    } else {
-        for (uint32_t at = 0; at < count; at++)
-            to[at] = from[at];
-    }
-}
-
 /* Store `count` bytes at `offset` of an imported region; the caller keeps within the region and publishes the new
  * state of the buffer afterwards with a release store. */
-static inline void vmmc_update(const vmmc_region_t *region, uint32_t offset, const void *bytes, uint32_t count)
+static inline void vmmc_update(copy_way_t way, const vmmc_region_t *region, uint32_t offset, const void *bytes,
+                               uint32_t count)
 {
-    vmmc_copy(region->base + offset, bytes, count);
+    vmmc_copy(way, region->base + offset, bytes, count);
 }
 
 /* Wake the thread of the other process that sleeps as waiter number `waiter` (0: nobody). */

@@ -5,26 +5,36 @@
 
 #include "vmmc.h"
 
+#define RING_LARGE_GET 8192u
+
 static inline uint32_t ring_first_span(const vmmc_region_t *ring, uint32_t position, uint32_t count)
 {
     uint32_t to_end = ring->size - (position & (ring->size - 1));
     return count < to_end ? count : to_end;
 }
 
-static inline void ring_put(const vmmc_region_t *ring, uint32_t position, const uint8_t *bytes, uint32_t count)
+static inline void ring_put(copy_way_t way, const vmmc_region_t *ring, uint32_t position, const uint8_t *bytes,
+                            uint32_t count)
 {
     uint32_t first = ring_first_span(ring, position, count);
-    vmmc_update(ring, position & (ring->size - 1), bytes, first);
+    vmmc_update(way, ring, position & (ring->size - 1), bytes, first);
     if (__builtin_expect(first < count, 0))
-        vmmc_update(ring, 0, bytes + first, count - first);
+        vmmc_update(way, ring, 0, bytes + first, count - first);
+}
+
+/* What is copied out lies in this processor's caches or is about to: ordinary stores do, until the string instruction's
+ * way of fetching far lines pays for its start. */
+static inline copy_way_t ring_way_out(uint32_t count)
+{
+    return count < RING_LARGE_GET ? COPY_PLAIN : COPY_STRING;
 }
 
 static inline void ring_get(const vmmc_region_t *ring, uint32_t position, uint8_t *bytes, uint32_t count)
 {
     uint32_t first = ring_first_span(ring, position, count);
-    vmmc_copy(bytes, ring->base + (position & (ring->size - 1)), first);
+    vmmc_copy(ring_way_out(first), bytes, ring->base + (position & (ring->size - 1)), first);
     if (__builtin_expect(first < count, 0))
-        vmmc_copy(bytes + first, ring->base, count - first);
+        vmmc_copy(ring_way_out(count - first), bytes + first, ring->base, count - first);
 }
 
 #endif

@@ -18,6 +18,7 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
 {
     init_half(&stream->tx);
     init_half(&stream->rx);
+    copy_choice_begin(&stream->tx.choice);
     stream->kernel = kernel;
     stream->socket = socket;
     stream->ring_bytes = ring_bytes;

@@ -11,6 +11,7 @@
 #define VMMC_STREAM_H
 
 #include "carrier.h"
+#include "copy_choice.h"
 #include "lock.h"
 #include "shm_layout.h"
 #include "wait.h"
@@ -95,7 +96,9 @@ typedef struct half {
     word_t kicks; /* raised by this process to make spinning threads look again */
     uint32_t learnt_spin;
     uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
-    uint32_t next_wanted;  /* sender: what it would like the ring to be */
+    uint32_t next_wanted;  /* sender: what it would like the ring to be; receiver: what it could not give */
+    uint32_t ring_began;   /* sender: position at which the present ring did */
+    uint32_t part;         /* sender: larger pieces are published in parts of that size */
     vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */
     bool consented;        /* receiver */
     bool never;            /* no ring for this direction, ever */
@@ -112,6 +115,7 @@ typedef struct half {
     counters_t counters;
     uint8_t *leftover;     /* receiver: taken out of the carriers, but not accepted back by the sender */
     uint32_t leftover_at, leftover_end;
+    copy_choice_t choice; /* sender: how it copies */
 } half_t;
 
 typedef struct stream {

@@ -203,10 +203,12 @@ void stream__grow(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     uint32_t wanted = load_relaxed(&rx->flow->wanted);
-    if (wanted <= rx->ring.size || rx->offered.handle != rx->ring.handle || wanted > stream->ring_max_bytes ||
-        (wanted & (wanted - 1)) != 0 || (wanted > BORROWED_RING_MAX && borrows_most(rx)))
+    if (wanted <= rx->ring.size || wanted == rx->next_wanted || rx->offered.handle != rx->ring.handle ||
+        wanted > stream->ring_max_bytes || (wanted & (wanted - 1)) != 0 ||
+        (wanted > BORROWED_RING_MAX && borrows_most(rx)))
         return;
-    offer_ring(stream, wanted);
+    if (offer_ring(stream, wanted) != 0)
+        rx->next_wanted = wanted;
 }
 
 /* A hard close throws away what is under way, and Wine shows the kernel's reset as an end.  Whatever else ended the

@@ -6,8 +6,11 @@
 #define QUICK_LOOK_US 30        /* a non-blocking one */
 #define TURN_LOOK_US 250000     /* who waits for a turn looks that often whether there is a stream left */
 #define CONSENT_US 20000        /* an urgent byte waits that long for the receiver's consent */
-#define PART_BYTES 65536u
+#define PARTS_OF_RING 4         /* larger pieces are published in parts, so that both ends copy at the same time */
+#define PART_MIN 4096u
+#define PART_MAX 32768u
 #define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
+#define EASY_RING_MAX (1u << 20) /* stays in a cache; what is larger has to be earned */
 
 /* ---- switching ---- */
 
@@ -42,6 +45,12 @@ static uint32_t ring_on_offer(const half_t *tx)
     return tx->carrier == CARRIER_RING && offer == tx->ring.handle ? 0 : offer;
 }
 
+static uint32_t part_of(uint32_t ring)
+{
+    uint32_t part = ring / PARTS_OF_RING;
+    return part < PART_MIN ? PART_MIN : part > PART_MAX ? PART_MAX : part;
+}
+
 static int take_offer(stream_t *stream)
 {
     half_t *tx = &stream->tx;
@@ -59,7 +68,8 @@ static int take_offer(stream_t *stream)
     publish_switch(tx, handle);
     tx->carrier = CARRIER_RING;
     tx->ring = ring;
-    tx->seen = tx->position;
+    tx->seen = tx->ring_began = tx->position;
+    tx->part = part_of(ring.size);
     tx->next_wanted = 0;
     full_fence();
     stream__wake_reader(stream);
@@ -150,14 +160,19 @@ static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t coun
     publish_tail(stream, count);
 }
 
-/* A large piece is published in parts, so that both ends copy at the same time. */
+static inline void put(half_t *tx, const uint8_t *bytes, uint32_t count)
+{
+    ring_put(copy_choice_way(&tx->choice, count), &tx->ring, tx->position, bytes, count);
+}
+
 static void put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
     for (uint32_t done = 0, part; done < count; done += part) {
-        part = count - done < PART_BYTES ? count - done : PART_BYTES;
-        ring_put(&tx->ring, tx->position, bytes + done, part);
+        part = count - done < tx->part ? count - done : tx->part;
+        put(tx, bytes + done, part);
         publish(stream, bytes + done, part, urgent && done + part == count);
+        copy_choice_note(&tx->choice, part, tx->ring.size);
     }
 }
 
@@ -172,6 +187,42 @@ static uint32_t useful_room(const half_t *tx, uint32_t wanted)
     return wanted < tx->ring.size / STREAM_USEFUL_SHARE ? wanted : tx->ring.size / STREAM_USEFUL_SHARE;
 }
 
+/* ---- growth ---- */
+
+/* The first lap in fresh memory costs several times what copying does, so the steps are large for a stream that has moved
+ * much, and small for one that may be over soon. */
+static uint32_t next_size(const half_t *tx)
+{
+    uint32_t size = tx->ring.size, laps = (tx->position - tx->ring_began) / size;
+    if (size >= EASY_RING_MAX)
+        return laps < 16 ? size : size * 2;
+    if (laps < 4)
+        return size * 2;
+    return size * 8 < EASY_RING_MAX ? size * 8 : EASY_RING_MAX;
+}
+
+static void ask_for_ring(stream_t *stream, uint32_t wanted)
+{
+    half_t *tx = &stream->tx;
+    if (wanted > stream->ring_max_bytes)
+        wanted = stream->ring_max_bytes;
+    if (wanted > tx->ring.size && wanted > tx->next_wanted) {
+        tx->next_wanted = wanted;
+        store_release(&tx->flow->wanted, wanted);
+    }
+}
+
+/* Pieces that do not pass through the ring whole would in a larger one. */
+static void ask_for_fitting_ring(stream_t *stream, uint32_t count)
+{
+    uint32_t wanted = stream->tx.ring.size;
+    while (wanted < EASY_RING_MAX && count > wanted / WHOLE_MESSAGE_SHARE)
+        wanted *= 2;
+    ask_for_ring(stream, wanted);
+}
+
+/* ---- moving bytes by a ring or the kernel ---- */
+
 /* Bytes put into the ring, 0: it is full. */
 static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
@@ -180,6 +231,8 @@ static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, 
     if (room < 0)
         return impossible_head(stream);
     bool whole = count <= tx->ring.size / WHOLE_MESSAGE_SHARE;
+    if (!whole)
+        ask_for_fitting_ring(stream, count);
     if (room == 0 || (whole && room < count))
         return 0;
     uint32_t part = room < count ? (uint32_t)room : count;
@@ -199,18 +252,13 @@ static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count
 
 /* ---- waiting for room ---- */
 
+/* There was no room for `count` bytes. */
 static void ask_for_larger_ring(stream_t *stream, uint32_t count)
 {
-    half_t *tx = &stream->tx;
-    uint32_t wanted = tx->ring.size * 2;
+    uint32_t wanted = next_size(&stream->tx);
     while (wanted < count && wanted < stream->ring_max_bytes)
         wanted *= 2;
-    if (wanted > stream->ring_max_bytes)
-        wanted = stream->ring_max_bytes;
-    if (wanted > tx->ring.size && wanted != tx->next_wanted) {
-        tx->next_wanted = wanted;
-        store_release(&tx->flow->wanted, wanted);
-    }
+    ask_for_ring(stream, wanted);
 }
 
 static void look_out(const half_t *tx, outlook_t *outlook)
@@ -536,7 +584,7 @@ void stream_end_turn(stream_t *stream)
 static inline bool can_send_at_once(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
-    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || transfer->urgent || transfer->count > PART_BYTES ||
+    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || transfer->urgent || transfer->count > tx->part ||
         stream__gone(stream, transfer->socket))
         return false;
     const flow_shm_t *flow = tx->flow;
@@ -551,8 +599,9 @@ int stream_send(stream_t *stream, const transfer_t *transfer)
     lock_take(&tx->lock);
     if (__builtin_expect(!can_send_at_once(stream, transfer), 0))
         return send_slowly(stream, transfer);
-    ring_put(&tx->ring, tx->position, transfer->bytes, transfer->count);
+    put(tx, transfer->bytes, transfer->count);
     publish_tail(stream, transfer->count);
+    copy_choice_note(&tx->choice, transfer->count, tx->ring.size);
     lock_release(&tx->lock);
     return (int)transfer->count;
 }

@@ -28,6 +28,7 @@ bool vmmc_is_distrustful(void)
 int vmmc_start(bool use_futex)
 {
     os_process_id_t id = os_process_self();
+    vmmc_copy_start();
     node.self = (vmmc_identity_t){.pid = id.pid, .start_low = id.start_low, .start_high = id.start_high};
     node.self.can_futex = use_futex;
     return wait_start(node.self.page);

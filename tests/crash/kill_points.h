@@ -62,10 +62,11 @@ void *kill_set(const kill_site_t *site, void *to, int byte, size_t count);
         kill_point(&kill_site_, KILL_AFTER); \
     })
 
-#define vmmc_update(region, offset, bytes, count) \
+#define vmmc_update(way, region, offset, bytes, count) \
     ({ \
         KILL_SITE("payload"); \
         kill_point(&kill_site_, KILL_BEFORE); \
+        (void)(way); \
         kill_copy(&kill_site_, (region)->base + (offset), bytes, count); \
         kill_point(&kill_site_, KILL_AFTER); \
     })

@@ -21,7 +21,7 @@ static void round_trip(const vmmc_region_t *ring, uint32_t position, uint32_t co
     uint8_t in[SIZE], out[SIZE];
     for (uint32_t i = 0; i < count; i++)
         in[i] = unit_pattern(position, i);
-    ring_put(ring, position, in, count);
+    ring_put(COPY_PLAIN, ring, position, in, count);
     for (uint32_t i = 0; i < count; i++)
         assert_int_equal(ring->base[(position + i) % SIZE], in[i]);
     ring_get(ring, position, out, count);
@@ -76,7 +76,7 @@ static void putting_leaves_other_bytes_alone(void **state)
 {
     vmmc_region_t ring = make_ring();
     (void)state;
-    ring_put(&ring, UINT32_MAX, (const uint8_t *)"ab", 2);
+    ring_put(COPY_PLAIN, &ring, UINT32_MAX, (const uint8_t *)"ab", 2);
     assert_int_equal(ring.base[SIZE - 1], 'a');
     assert_int_equal(ring.base[0], 'b');
     for (uint32_t i = 1; i < SIZE - 1; i++)

@@ -121,8 +121,8 @@ static void what_is_stored_into_an_import_is_in_the_export(void **state)
             assert_int_equal(region.size, size);
             assert_int_equal(import.size, size);
             memset(region.base, 0, size);
-            vmmc_update(&import, 0, "first", 5);
-            vmmc_update(&import, size - 4, "last", 4);
+            vmmc_update(COPY_PLAIN, &import, 0, "first", 5);
+            vmmc_update(COPY_PLAIN, &import, size - 4, "last", 4);
             assert_memory_equal(region.base, "first", 5);
             assert_memory_equal(region.base + size - 4, "last", 4);
             vmmc_unexport(sides.link[exporter], region.handle);

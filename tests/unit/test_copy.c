@@ -1,0 +1,228 @@
+/* test_copy: every way of copying copies, and the choice between them finds the fastest. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "copy_choice.h"
+
+#define MB (1u << 20)
+#define PART 32768u
+#define RING MB
+#define NEVER 1000u /* ticks for a kilobyte, of a way that this processor does not have */
+
+/* ---- copying ---- */
+
+/* Exactly as large as what is copied, so that the sanitizer sees a step outside. */
+static void copy_at(copy_way_t way, uint32_t shift, uint32_t count)
+{
+    uint8_t *from = malloc(shift + count), *to = malloc(shift + count);
+    assert_non_null(from);
+    assert_non_null(to);
+    for (uint32_t i = 0; i < shift + count; i++)
+        from[i] = unit_pattern(shift, i);
+    memset(to, 0xee, shift + count);
+    vmmc_copy(way, to + shift, from + shift, count);
+    assert_memory_equal(to + shift, from + shift, count);
+    for (uint32_t i = 0; i < shift; i++)
+        assert_int_equal(to[i], 0xee);
+    free(from);
+    free(to);
+}
+
+static void every_way_copies_from_anywhere(void **state)
+{
+    static const uint32_t counts[] = {0,   1,   3,    4,    15,   16,   17,   64,   511,
+                                      512, 513, 1023, 1024, 4095, 4096, 4097, 4160, 70001};
+    (void)state;
+    for (unsigned way = 0; way < COPY_WAYS; way++)
+        for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++)
+            for (uint32_t shift = 0; shift < 67; shift += 3)
+                copy_at((copy_way_t)way, shift, counts[i]);
+}
+
+/* ---- choosing: a sender whose ways take so many ticks for a kilobyte, the ring's content behind them ---- */
+
+typedef struct sender {
+    copy_choice_t choice;
+    uint64_t now;
+    uint32_t ticks[COPY_WAYS];
+    uint64_t bytes[COPY_WAYS];
+    uint32_t noise; /* percent */
+    uint32_t random;
+} sender_t;
+
+static void begin(sender_t *sender, uint32_t string, uint32_t plain, uint32_t past_caches)
+{
+    *sender = (sender_t){.now = 1000, .random = 7};
+    sender->ticks[COPY_STRING] = string;
+    sender->ticks[COPY_PLAIN] = plain;
+    sender->ticks[COPY_PAST_CACHES] = past_caches;
+    copy_choice_begin(&sender->choice);
+}
+
+static uint64_t with_noise(sender_t *sender, uint64_t ticks)
+{
+    if (sender->noise == 0)
+        return ticks;
+    sender->random = sender->random * 1664525u + 1013904223u;
+    return ticks * (100 - sender->noise + (sender->random >> 16) % (2 * sender->noise + 1)) / 100;
+}
+
+static void send(sender_t *sender, uint64_t bytes)
+{
+    memset(sender->bytes, 0, sizeof sender->bytes);
+    for (uint64_t sent = 0; sent < bytes; sent += PART) {
+        copy_way_t way = copy_choice_way(&sender->choice, PART);
+        sender->bytes[way] += PART;
+        sender->now += with_noise(sender, (uint64_t)sender->ticks[way] * PART / 1024);
+        sender->choice.pending += PART;
+        copy_choice_look(&sender->choice, RING, sender->now);
+    }
+}
+
+static void assert_mostly(const sender_t *sender, copy_way_t way, unsigned percent)
+{
+    uint64_t all = 0;
+    for (unsigned i = 0; i < COPY_WAYS; i++)
+        all += sender->bytes[i];
+    assert_true(sender->bytes[way] * 100 >= all * percent);
+}
+
+static void the_fastest_way_is_found(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 400);
+    send(&sender, 200ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+    begin(&sender, NEVER, 400, 100);
+    send(&sender, 200ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+}
+
+static void trials_take_little(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 500);
+    send(&sender, 100ull * MB);
+    uint64_t start = sender.now;
+    send(&sender, 4000ull * MB);
+    assert_mostly(&sender, COPY_PLAIN, 98);
+    assert_true(sender.now - start < 4000ull * 1024 * 102); /* 2 % more than the best way alone */
+}
+
+static void a_way_that_becomes_faster_is_noticed(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 300);
+    send(&sender, 2000ull * MB);
+    sender.ticks[COPY_PLAIN] = 900;
+    send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+    sender.ticks[COPY_PLAIN] = 50;
+    sender.ticks[COPY_PAST_CACHES] = 110;
+    send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+}
+
+static void equal_ways_do_not_take_turns(void **state)
+{
+    sender_t sender;
+    unsigned changes = 0;
+    (void)state;
+    begin(&sender, NEVER, 100, 100);
+    sender.noise = 20;
+    send(&sender, 100ull * MB);
+    for (unsigned i = 0; i < 100; i++) {
+        copy_way_t before = sender.choice.best;
+        send(&sender, 100ull * MB);
+        changes += sender.choice.best != before;
+    }
+    assert_true(changes <= 2);
+}
+
+static void time_that_the_program_takes_is_no_cost(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 110);
+    send(&sender, 100ull * MB);
+    for (unsigned i = 0; i < 2000; i++) {
+        send(&sender, MB);
+        sender.now += 1u << 30;
+    }
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+    assert_true(sender.choice.cost < 110 * 1024);
+}
+
+static void the_next_connection_begins_where_the_last_one_ended(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 400, 100);
+    send(&sender, 100ull * MB);
+    begin(&sender, NEVER, 400, 100);
+    assert_int_equal(sender.choice.way, COPY_PAST_CACHES);
+    begin(&sender, NEVER, 100, 400);
+    send(&sender, 100ull * MB);
+    begin(&sender, NEVER, 100, 400);
+    assert_int_equal(sender.choice.way, COPY_PLAIN);
+}
+
+static void small_pieces_have_no_choice(void **state)
+{
+    copy_choice_t choice;
+    (void)state;
+    copy_choice_begin(&choice);
+    choice.way = COPY_PAST_CACHES;
+    assert_int_equal(copy_choice_way(&choice, COPY_CHOICE_LEAST - 1), COPY_STRING);
+    assert_int_equal(copy_choice_way(&choice, COPY_CHOICE_LEAST), COPY_PAST_CACHES);
+    copy_choice_note(&choice, COPY_CHOICE_LEAST - 1, RING);
+    assert_int_equal(choice.pending, 0);
+}
+
+/* The same again where the string instruction is a way. */
+static int ask_processor(void **state)
+{
+    (void)state;
+    vmmc_copy_start();
+    return 0;
+}
+
+static void the_string_instruction_is_a_way_where_the_processor_has_it(void **state)
+{
+    sender_t sender;
+    (void)state;
+    if (!vmmc_copy_has_string())
+        skip();
+    begin(&sender, 100, 300, 200);
+    send(&sender, 200ull * MB);
+    assert_int_equal(sender.choice.best, COPY_STRING);
+    sender.ticks[COPY_STRING] = 250;
+    send(&sender, 60ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest plain[] = {
+        cmocka_unit_test(every_way_copies_from_anywhere),
+        cmocka_unit_test(the_fastest_way_is_found),
+        cmocka_unit_test(trials_take_little),
+        cmocka_unit_test(a_way_that_becomes_faster_is_noticed),
+        cmocka_unit_test(equal_ways_do_not_take_turns),
+        cmocka_unit_test(time_that_the_program_takes_is_no_cost),
+        cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
+        cmocka_unit_test(small_pieces_have_no_choice),
+    };
+    const struct CMUnitTest with_string[] = {
+        cmocka_unit_test(every_way_copies_from_anywhere),
+        cmocka_unit_test(the_string_instruction_is_a_way_where_the_processor_has_it),
+    };
+    (void)argc;
+    (void)argv;
+    int failed = cmocka_run_group_tests_name("without string instruction", plain, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("with it", with_string, ask_processor, NULL);
+}
