@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #define KERNEL_LOOK_RATIO 16 /* with ready user-level sockets, kernel sockets are looked at in one call of so many */
-#define LONGEST_NAP_US 1000000
 #define ASK_AGAIN (-2) /* the result of a round that has none */
 #define FALLBACK_NAP_US 10000 /* where a kernel socket cannot be watched */
 #define INLINE_MEMBERS 72
@@ -319,10 +318,10 @@ static bool spin_for_news(const selection_t *all, uint32_t microseconds)
     return look_for_news(all, &spin);
 }
 
-static bool look_armed(const selection_t *all)
+static bool look_armed(const selection_t *all, uint32_t armed)
 {
     spin_t spin;
-    spin_begin_politely(&spin, WAIT_LOOK_US);
+    spin_begin_look(&spin, armed);
     return look_for_news(all, &spin);
 }
 
@@ -344,17 +343,17 @@ static void sleep_armed(selection_t *all)
 {
     waiter_t *waiter = wait_mine();
     select_guard_t guard = {{NULL, abandon}, all};
-    uint64_t nap = 1000, now = os_now_us();
+    uint64_t now = os_now_us();
     bool futex, entered = enter_all(all), complete = arm_all(all, waiter, &futex);
+    uint32_t armed = wait_moment();
     wait_guard(waiter, &guard.guard);
-    while (entered && !look_armed(all) && now < all->deadline && nap < LONGEST_NAP_US * 4) {
-        uint64_t limit = !complete && nap > FALLBACK_NAP_US ? FALLBACK_NAP_US : nap;
+    while (entered && !look_armed(all, armed) && now < all->deadline) {
+        uint64_t limit = complete ? WAIT_FOREVER : FALLBACK_NAP_US;
         if (wait_interlude() && limit > WAIT_INTERLUDE_US)
             limit = WAIT_INTERLUDE_US;
         if (wait_is_cancelled())
             break;
         wait_sleep(waiter, futex, all->deadline - now < limit ? all->deadline - now : limit);
-        nap *= 4; /* after the longest nap everything is asked afresh: sockets may have become user-level */
         now = os_now_us();
         if (!complete)
             break;

@@ -90,7 +90,7 @@ void os_random(void *bytes, size_t count);
 uintptr_t os_event_create(const char *name);
 uintptr_t os_event_open(const char *name);
 void os_event_set(uintptr_t event);
-/* Sleeps at most `timeout_us`, alertably: queued APCs run.  True if the event was set. */
+/* Sleeps at most `timeout_us`, alertably: queued APCs run.  True if all that time has passed. */
 bool os_event_wait(uintptr_t event, uint64_t timeout_us);
 void os_event_close(uintptr_t event);
 
@@ -98,7 +98,8 @@ void os_event_close(uintptr_t event);
 
 /* True where the futex has been proved to work from this code; decided once. */
 bool os_futex_works(void);
-void os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us);
+/* True if all that time has passed. */
+bool os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us);
 void os_futex_wake(word_t *word);
 
 /* ---- one pointer per thread ---- */

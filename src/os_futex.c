@@ -13,6 +13,7 @@
 #define FUTEX_WAKE 1
 #define IMPOSSIBLE_CALL 0xFFF
 #define NO_SUCH_CALL (-38)
+#define TIMED_OUT (-110)
 
 #ifdef _WIN64
 #define FUTEX_CALL 202
@@ -90,10 +91,10 @@ bool os_futex_works(void)
     return known == 2;
 }
 
-void os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
+bool os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
 {
     native_t timeout[2] = {(native_t)(timeout_us / 1000000u), (native_t)(timeout_us % 1000000u * 1000u)};
-    raw_call(FUTEX_CALL, (const void *)word, FUTEX_WAIT, (native_t)seen, timeout);
+    return raw_call(FUTEX_CALL, (const void *)word, FUTEX_WAIT, (native_t)seen, timeout) == TIMED_OUT;
 }
 
 void os_futex_wake(word_t *word)

@@ -281,10 +281,10 @@ bool os_event_wait(uintptr_t event, uint64_t timeout_us)
     until.tv_sec += (time_t)(timeout_us / 1000000u + nanoseconds / 1000000000u);
     until.tv_nsec = (long)(nanoseconds % 1000000000u);
     if (sem_timedwait((sem_t *)event, &until) != 0)
-        return false;
+        return errno == ETIMEDOUT;
     while (sem_trywait((sem_t *)event) == 0)
         ;
-    return true;
+    return false;
 }
 
 void os_event_close(uintptr_t event)
@@ -300,10 +300,10 @@ bool os_futex_works(void)
     return true;
 }
 
-void os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
+bool os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
 {
     struct timespec timeout = {(time_t)(timeout_us / 1000000u), (long)(timeout_us % 1000000u * 1000u)};
-    syscall(SYS_futex, word, FUTEX_WAIT, seen, &timeout, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAIT, seen, &timeout, NULL, 0) != 0 && errno == ETIMEDOUT;
 }
 
 void os_futex_wake(word_t *word)

@@ -319,8 +319,8 @@ void os_event_set(uintptr_t event)
 bool os_event_wait(uintptr_t event, uint64_t timeout_us)
 {
     uint64_t ms = (timeout_us + 999) / 1000;
-    DWORD timeout = ms >= INFINITE ? INFINITE - 1 : (DWORD)ms;
-    return WaitForSingleObjectEx((HANDLE)event, timeout, TRUE) == WAIT_OBJECT_0;
+    DWORD timeout = ms >= INFINITE ? INFINITE : (DWORD)ms;
+    return WaitForSingleObjectEx((HANDLE)event, timeout, TRUE) == WAIT_TIMEOUT;
 }
 
 void os_event_close(uintptr_t event)

@@ -148,6 +148,15 @@ word_t *stream__waiter_word(stream_t *stream, half_t *half)
     return half == &stream->rx ? &half->flow->reader : &half->flow->writer;
 }
 
+static void show(half_t *half, word_t *shared, uint32_t number)
+{
+    if (!shared || half->shown == number)
+        return;
+    half->shown = number;
+    store_relaxed(&half->shown_since, wait_moment());
+    store_release(shared, number);
+}
+
 /* The first of a half's sleepers is the one the other side wakes; when it leaves, it wakes the next.  Whoever waits for
  * another thread of this process only (`shared` is NULL) stands at the end. */
 void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number)
@@ -158,8 +167,7 @@ void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32
     sleeper->number = number;
     sleeper->next = *at;
     *at = sleeper;
-    if (shared)
-        store_release(shared, number);
+    show(half, shared, number);
 }
 
 void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
@@ -173,9 +181,23 @@ void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
     if (!was_first)
         return;
     uint32_t next = half->sleepers ? half->sleepers->number : 0;
-    if (shared)
-        store_release(shared, next);
+    show(half, shared, next);
     wait_wake_own(next);
+}
+
+/* Like stream__disarm_locked(), but the number stays: the thread will be back, and is then armed already. */
+static void step_out_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
+{
+    if (half->sleepers == sleeper && !sleeper->next)
+        half->sleepers = NULL;
+    else
+        stream__disarm_locked(half, shared, sleeper);
+}
+
+void stream__hide_locked(half_t *half, word_t *shared)
+{
+    if (half->shown && !half->sleepers)
+        show(half, shared, 0);
 }
 
 void stream__wake_local(half_t *half)
@@ -306,10 +328,10 @@ static bool spin_for(const half_t *half, const outlook_t *outlook, uint32_t us, 
 }
 
 /* True: news.  *at_a_glance: so soon that spinning would have paid. */
-static bool look_armed(const half_t *half, const outlook_t *outlook, uint32_t kicks, bool *at_a_glance)
+static bool look_armed(const half_t *half, const outlook_t *outlook, uint32_t kicks, uint32_t since, bool *at_a_glance)
 {
     spin_t spin;
-    spin_begin_politely(&spin, WAIT_LOOK_US);
+    spin_begin_look(&spin, since);
     bool news = watch_for(half, outlook, &spin, kicks);
     *at_a_glance = news && cpu_ticks() < spin.polite_from;
     return news;
@@ -372,26 +394,31 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     waiter_t *waiter = wait_mine();
     sleeper_t sleeper;
     stream_guard_t guard = {{NULL, abandon}, stream, half, &sleeper};
-    uint64_t now = os_now_us(), nap = 1000;
+    uint64_t now = os_now_us();
     bool at_a_glance;
     uint32_t sleeps = 0;
     lock_take(&half->lock);
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
+    bool patient = half->patient;
     lock_release(&half->lock);
     wait_guard(waiter, &guard.guard);
     bool local = outlook->count == 0; /* a thread of this process has to come, whatever became of the other one */
-    while (!look_armed(half, outlook, kicks, &at_a_glance) && now < deadline && (local || !stream__is_lost(stream))) {
-        uint64_t limit = outlook->interludes && wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
+    while (!look_armed(half, outlook, kicks, patient ? load_relaxed(&half->shown_since) : wait_moment(), &at_a_glance) &&
+           now < deadline && (local || !stream__is_lost(stream))) {
+        uint64_t limit = outlook->interludes && wait_interlude() ? WAIT_INTERLUDE_US : WAIT_FOREVER;
         if (is_cancelled(outlook))
             break;
         wait_sleep(waiter, vmmc_link_has_futex(stream->link), deadline - now < limit ? deadline - now : limit);
-        nap = nap < 250000 ? nap * 4 : 1000000;
         now = os_now_us();
         sleeps++;
     }
     wait_unguard(waiter);
     lock_take(&half->lock);
-    stream__disarm_locked(half, stream__waiter_word(stream, half), &sleeper);
+    word_t *shared = outlook->count ? stream__waiter_word(stream, half) : NULL;
+    if (sleeps && half == &stream->rx)
+        step_out_locked(half, shared, &sleeper);
+    else
+        stream__disarm_locked(half, shared, &sleeper);
     half->counters.sleeps += sleeps;
     lock_release(&half->lock);
     return at_a_glance && !sleeps;
@@ -401,12 +428,16 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
 bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uint64_t deadline)
 {
     uint32_t budget = spin_budget_us(&half->learnt_spin), kicks = load_relaxed(&half->kicks);
+    uint32_t begun = wait_moment();
     lock_release(&half->lock);
     bool hit = spin_for(half, outlook, budget, kicks);
     bool paid = hit || sleep_armed(stream, half, outlook, deadline, kicks);
     lock_take(&half->lock);
     half->counters.waits++;
     spin_learn(&half->learnt_spin, paid);
+    half->patient = !paid && wait_has_been_long(begun);
+    if (!half->patient)
+        stream__hide_locked(half, stream__waiter_word(stream, half));
     return hit || (!is_cancelled(outlook) && (deadline == STREAM_NEVER || os_now_us() < deadline));
 }
 

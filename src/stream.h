@@ -93,8 +93,11 @@ typedef struct half {
     vmmc_region_t ring;
     flow_shm_t *flow; /* NULL until attached */
     sleeper_t *sleepers;
-    word_t kicks; /* raised by this process to make spinning threads look again */
+    uint32_t shown;     /* the number that stands where the other side looks whom to wake, */
+    word_t shown_since; /* ... and since when: wait_moment() */
+    word_t kicks;       /* raised by this process to make spinning threads look again */
     uint32_t learnt_spin;
+    bool patient;       /* its waits are long of late, so a sleeper does not look twice */
     uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
     uint32_t next_wanted;  /* sender: what it would like the ring to be; receiver: what it could not give */
     uint32_t ring_began;   /* sender: position at which the present ring did */

@@ -36,6 +36,8 @@ void stream__wake_writer(stream_t *stream);
 void stream__wake_local(half_t *half);
 void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number);
 void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper);
+/* Nobody sleeps here any more: the other side need not look whether it has to wake somebody. */
+void stream__hide_locked(half_t *half, word_t *shared);
 /* The shared word that tells the other side whom to wake for `half`. */
 word_t *stream__waiter_word(stream_t *stream, half_t *half);
 

@@ -298,8 +298,10 @@ static inline bool glance(half_t *rx)
     if (rx->carrier != CARRIER_RING || spin_budget_us(&rx->learnt_spin) == 0)
         return false;
     for (unsigned look = 0; look < GLANCES; look++) {
-        if (load_relaxed(&rx->flow->tail) != rx->position)
+        if (load_relaxed(&rx->flow->tail) != rx->position) {
+            stream__hide_locked(rx, &rx->flow->reader);
             return true;
+        }
         cpu_pause();
     }
     return false;

@@ -14,7 +14,6 @@
 #define NUMBER_INDEX(number) ((number) & ((1u << NUMBER_BITS) - 1))
 static_assert(ARENA_LOANS == 1 << NUMBER_BITS && ARENA_MEMORIES == 1 << NUMBER_BITS, "an index fits a number");
 
-#define LONGEST_NAP_US 1000000
 #define WATCHER_NUMBER 1
 
 typedef struct memory {
@@ -402,19 +401,19 @@ static void sleep_armed(vmmc_link_t *link, vmmc_returns_t seen, const word_t *st
     waiter_t *waiter = wait_mine();
     reclaimer_t reclaimer = {NULL, wait_number(waiter)};
     reclaimer_guard_t guard = {{NULL, abandon}, link, &reclaimer};
-    uint64_t now = os_now_us(), nap = 1000;
+    uint64_t now = os_now_us();
     spin_t spin;
     arm(link, &reclaimer);
+    uint32_t armed = wait_moment();
     wait_guard(waiter, &guard.guard);
     for (;;) {
-        spin_begin_politely(&spin, WAIT_LOOK_US);
+        spin_begin_look(&spin, armed);
         if (look(link, seen, stop, &spin) || now >= deadline)
             break;
-        uint64_t limit = wait_interlude() && nap > WAIT_INTERLUDE_US ? WAIT_INTERLUDE_US : nap;
+        uint64_t limit = wait_interlude() ? WAIT_INTERLUDE_US : WAIT_FOREVER;
         if (wait_is_cancelled())
             break;
         wait_sleep(waiter, vmmc_link_has_futex(link), deadline - now < limit ? deadline - now : limit);
-        nap = nap < LONGEST_NAP_US / 4 ? nap * 4 : LONGEST_NAP_US;
         now = os_now_us();
     }
     wait_unguard(waiter);

@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FUTEX_STAGE_US 5000 /* then an alertable wait: WinSock's blocking calls run queued APCs */
 #define PREEMPTED_US 40
 #define GLANCE_US 2
+#define LONG_WAIT_US 500
+#define MOMENT_SHIFT 10
 #define DOORBELL_SLOT 0 /* the watcher's */
 
 struct waiter {
     uint32_t slot;
     uintptr_t event;
     word_t *state;
-    uint32_t futex_naps; /* since the last wake */
+    bool rested; /* since it was armed or woken, a nap has taken its whole time */
     wait_guard_t *guards; /* innermost first */
 };
 
@@ -166,15 +167,13 @@ void wait_rearm_event(waiter_t *waiter)
 
 static void sleep_in(waiter_t *waiter, uint32_t state, uint64_t timeout_us)
 {
-    if (word_replace(waiter->state, WAITER_RUNNING, state)) {
-        if (state == WAITER_IN_FUTEX)
-            os_futex_wait(waiter->state, state, timeout_us);
-        else
-            os_event_wait(waiter->event, timeout_us);
-    }
+    bool slept_out = false;
+    if (word_replace(waiter->state, WAITER_RUNNING, state))
+        slept_out = state == WAITER_IN_FUTEX ? os_futex_wait(waiter->state, state, timeout_us)
+                                             : os_event_wait(waiter->event, timeout_us);
     /* A swap, so that what the waker published before its own swap is visible to the checks that follow. */
-    if (word_swap(waiter->state, WAITER_RUNNING) == WAITER_WOKEN)
-        waiter->futex_naps = 0;
+    bool woken = word_swap(waiter->state, WAITER_RUNNING) == WAITER_WOKEN;
+    waiter->rested = !woken && (waiter->rested || slept_out);
 }
 
 void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us)
@@ -183,13 +182,11 @@ void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us)
         os_yield(UINT32_MAX);
         return;
     }
-    if (futex && waiter->futex_naps < 2) {
-        waiter->futex_naps++;
-        sleep_in(waiter, WAITER_IN_FUTEX, timeout_us < FUTEX_STAGE_US ? timeout_us : FUTEX_STAGE_US);
-        return;
-    }
-    if (wait_event(waiter))
-        sleep_in(waiter, WAITER_IN_EVENT, timeout_us);
+    uint64_t limit = waiter->rested || timeout_us < WAIT_NAP_US ? timeout_us : WAIT_NAP_US;
+    if (futex && !waiter->rested)
+        sleep_in(waiter, WAITER_IN_FUTEX, limit);
+    else if (wait_event(waiter)) /* alertable: WinSock's blocking calls run queued APCs */
+        sleep_in(waiter, WAITER_IN_EVENT, limit);
     else
         os_yield(UINT32_MAX);
 }
@@ -200,12 +197,15 @@ void wait_guard(waiter_t *waiter, wait_guard_t *guard)
         return;
     guard->outer = waiter->guards;
     waiter->guards = guard;
+    waiter->rested = false;
 }
 
 void wait_unguard(waiter_t *waiter)
 {
-    if (waiter)
-        waiter->guards = waiter->guards->outer;
+    if (!waiter)
+        return;
+    waiter->guards = waiter->guards->outer;
+    waiter->rested = false; /* an outer one's wake may have come in between */
 }
 
 void wait_wake_own(uint32_t number)
@@ -303,8 +303,7 @@ void wait_page_wake(waiter_page_t *page, uint32_t number)
         return;
     uint32_t slot = number - 1;
     word_t *state = &page->shm->slots[slot].state;
-    if (load_relaxed(state) == WAITER_WOKEN)
-        return;
+    /* Also if it seems awake: the swap makes what was published visible before the sleeper's next look. */
     uint32_t was = word_swap(state, WAITER_WOKEN);
     if (was == WAITER_IN_FUTEX) {
         if (os_futex_works())
@@ -342,9 +341,21 @@ void spin_begin(spin_t *spin, uint32_t microseconds)
     spin->preempted = false;
 }
 
-void spin_begin_politely(spin_t *spin, uint32_t microseconds)
+uint32_t wait_moment(void)
 {
-    spin_begin(spin, microseconds);
+    return (uint32_t)(cpu_ticks() >> MOMENT_SHIFT);
+}
+
+bool wait_has_been_long(uint32_t begun)
+{
+    return wait_moment() - begun > LONG_WAIT_US * ticks_per_us() >> MOMENT_SHIFT;
+}
+
+void spin_begin_look(spin_t *spin, uint32_t armed)
+{
+    uint64_t look = WAIT_LOOK_US * ticks_per_us(), passed = (uint64_t)(wait_moment() - armed) << MOMENT_SHIFT;
+    spin_begin(spin, 0);
+    spin->until += passed < look ? look - passed : 0;
     spin->polite_from = spin->last + GLANCE_US * ticks_per_us();
 }
 
@@ -359,8 +370,9 @@ bool spin_goes_on(spin_t *spin)
         os_yield(1);
         return cpu_ticks() < spin->until;
     }
-    if (now - spin->last > PREEMPTED_US * ticks_per_us())
+    if (now - spin->last > PREEMPTED_US * ticks_per_us()) {
         spin->preempted = true;
+    }
     spin->last = now;
     return now < spin->until && !spin->preempted;
 }

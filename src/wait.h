@@ -2,11 +2,14 @@
  *
  * A waiter is a word in its process's own shared page and, once needed, a named event; each thread that sleeps has one.
  * The lost-wake-up argument, once for all: a sleeper stores its number where the other side will look ("arms"), keeps
- * looking at the condition for at least WAIT_LOOK_US, and only then sleeps, for a short time at first.  The other side
- * publishes with a release store and then loads the number without a fence.  Its store can overtake that load by no
- * more than the life of a store buffer, which is far below WAIT_LOOK_US; so either it sees the number, or the sleeper
- * sees the condition.  Should a processor be stranger than that, the short first sleep and the bounded later ones turn
- * a lost wake-up into a delay. */
+ * looking at the condition until it has been there for WAIT_LOOK_US, and only then sleeps.  The other side publishes with
+ * a release store, loads the number without a fence, and swaps the state of the waiter that it names.  Its load can
+ * overtake its store by no more than the life of a store buffer, which is far below WAIT_LOOK_US; so either it sees the
+ * number, or the sleeper sees the condition.  From then on everybody sees the number, and the two swaps order the rest:
+ * each look that follows a sleep, or begins a wait for which the number was left where it is, is a single one.
+ * Should a processor be stranger than that, it turns a lost wake-up into a delay: the first sleep after arming or being
+ * woken is WAIT_NAP_US at most, and when that has passed all that was under way then is visible.  Later ones have no
+ * end. */
 #ifndef VMMC_WAIT_H
 #define VMMC_WAIT_H
 
@@ -14,6 +17,7 @@
 #include "shm_layout.h"
 
 #define WAIT_LOOK_US 20
+#define WAIT_NAP_US 25000
 #define WAIT_FOREVER UINT64_MAX
 
 typedef struct waiter waiter_t;
@@ -36,7 +40,8 @@ void wait_rearm_event(waiter_t *waiter);
 /* What other processes store to have this thread woken; never 0 (0 if `waiter` is NULL). */
 uint32_t wait_number(const waiter_t *waiter);
 
-/* Sleep at most `timeout_us` or until woken; wakes for nothing are allowed.  `futex`: everyone who may wake us can. */
+/* Sleep at most `timeout_us` or until woken, at first for WAIT_NAP_US; wakes for nothing are allowed.  `futex`: everyone
+ * who may wake us can. */
 void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us);
 /* What has to be put in order should this thread end in its sleep: an APC may call ExitThread.  It lives on the thread's
  * stack; `abandon` runs in that thread, perhaps under the loader's lock. */
@@ -91,9 +96,14 @@ typedef struct spin {
 } spin_t;
 
 void spin_begin(spin_t *spin, uint32_t microseconds);
-/* The look of an armed sleeper: a glance of a microsecond or two, then the processor is offered to others between
- * looks; on a shared one, the other side can run only then. */
-void spin_begin_politely(spin_t *spin, uint32_t microseconds);
+/* The look of a sleeper that has been armed since that moment: it lasts until WAIT_LOOK_US later, or for one look only if
+ * that is over; a glance of a microsecond or two, then the processor is offered to others between looks: on a shared one,
+ * the other side can run only then. */
+void spin_begin_look(spin_t *spin, uint32_t armed);
+/* Now, in units of some hundred nanoseconds; after half an hour and more a moment may seem to be recent again. */
+uint32_t wait_moment(void);
+/* True for a wait, begun at that moment, that was much longer than any spin or wake-up. */
+bool wait_has_been_long(uint32_t begun);
 /* False when the time is up. */
 bool spin_goes_on(spin_t *spin);
 /* What the calling thread has learnt: how long to spin now, and whether the last spin was worth it. */

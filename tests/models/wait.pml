@@ -3,30 +3,39 @@
  *
  * Models  wait.c       wait_page_wake(), sleep_in(), wait_sleep()
  *         stream.c     stream__sleep(), sleep_armed(), look_armed(), stream__arm_locked(), stream__disarm_locked(),
- *                      stream__wake_local(), stream__wake_reader(), lock_take(), lock_release()
+ *                      step_out_locked(), stream__hide_locked(), stream__wake_local(), stream__wake_reader(), lock_take(),
+ *                      lock_release()
  *         stream_tx.c  publish_tail()
  *         stream_rx.c  receive_held(), look_out()
  * Proves  No wake-up is lost, although the sender's load of the waiter's number overtakes its store of the tail, and
- *         though a sleep may also end for nothing: the look of an armed sleeper outlasts the stores that were under way
- *         when its number became visible, and so does each look after a sleep.  On a processor where it does not
- *         (STRANGE), one nap at most is too long.
+ *         though a sleep may also end for nothing: the look of a sleeper that has just armed outlasts the stores that were
+ *         under way when its number became visible.  A number that has been left there needs no such look.  On a processor
+ *         where a look does not last long enough (STRANGE), one nap at most is too long; after it sleep may be endless.
  *
  * Sleeps here have no time-out unless STRANGE is given, so a lost wake-up is a deadlock.  A nap's time-out then comes
- * only when nothing else can happen.
+ * only when nothing else can happen, and only once between two wakes.
+ *
+ * ALONE: the first sleeper waits for all the bytes, one after the other.  TURNS: each is sent after the last was taken.
  *
  * holds: -DBYTES=2
+ * holds: -DBYTES=3 -DALONE
  * holds: -DBYTES=1 -DCLOSER
  * holds: -DBYTES=2 -DSTRANGE
+ * holds: -DBYTES=3 -DALONE -DSTRANGE -DTURNS
  * broken: -DBYTES=1 -DNO_LOOK: sleeps as soon as it is armed
  * broken: -DBYTES=1 -DSHORT_LOOK: looks, but not for as long as a store may take
- * broken: -DBYTES=2 -DLOOK_ONCE: does so before the first sleep only
+ * broken: -DBYTES=2 -DALONE -DTAKEN_FOR_AWAKE: the sender leaves a waiter alone that seems to be awake
+ * broken: -DBYTES=2 -DOLD_NUMBER: whoever comes to be first in the list does not look once more
+ * broken: -DBYTES=2 -DALONE -DHIDDEN: a number that has been taken away is thought to be there
  * broken: -DBYTES=1 -DNUMBER_FIRST: the sender looks for a sleeper before it publishes
  * broken: -DBYTES=1 -DLATE_OUTLOOK: what has been seen is noted after the look that found nothing
  * broken: -DBYTES=1 -DPLAIN_STATE: the sleeper stores its state instead of swapping it for RUNNING only
  * broken: -DBYTES=1 -DBLIND_FUTEX: the futex sleeps whatever the word says
  * broken: -DBYTES=2 -DNO_HANDOVER: whoever leaves does not wake the next sleeper
  * broken: -DBYTES=1 -DCLOSER -DLATE_KICKS: kicks are noted after the lock has been released
- * broken: -DBYTES=2 -DSTRANGE -DNO_NAP: and no naps on a strange processor */
+ * broken: -DBYTES=2 -DSTRANGE -DNO_NAP: and no naps on a strange processor
+ * broken: -DBYTES=2 -DSTRANGE -DENDED_EARLY: a nap that has ended for nothing counts as one that took its time
+ * broken: -DBYTES=2 -DALONE -DSTRANGE -DTURNS -DRESTED_FOR_GOOD: one nap is thought to be enough for all later waits */
 
 #define RUNNING 0 /* enum waiter_state */
 #define IN_FUTEX 1
@@ -45,6 +54,7 @@ bool in_futex[3], futex_woken[3], event[3];
 /* Of the sleepers' process. */
 bool locked, closing;
 byte taken, kicks, first, second; /* the list of sleepers */
+byte shown;                       /* what the process has stored in `reader` last */
 
 /* ---- store buffers ---- */
 
@@ -81,7 +91,9 @@ end:
 inline page_wake(number, drained)
 {
     if
+#ifdef TAKEN_FOR_AWAKE
     :: waiter[number] == WOKEN
+#endif
     :: else ->
         atomic { drained -> was = waiter[number]; waiter[number] = WOKEN }
         if
@@ -97,7 +109,11 @@ active proctype sender()
 {
     byte number, sent, was;
     do
+#ifdef TURNS
+    :: sent < BYTES && taken == sent ->
+#else
     :: sent < BYTES ->
+#endif
         sent++;
 #ifdef NUMBER_FIRST
         number = reader;
@@ -110,7 +126,7 @@ active proctype sender()
         :: number != 0 -> page_wake(number, unseen_tails == 0); number = 0
         :: else
         fi
-    :: else -> break
+    :: sent == BYTES -> break
     od
 }
 
@@ -137,8 +153,16 @@ active proctype closer()
 inline arm()
 {
     lock();
-    atomic { second = first; first = self; older_tails[self] = BYTES }
-    stores[self]!TO_READER, self;
+    atomic {
+        second = first;
+        first = self;
+        if
+        :: shown != self -> shown = self; fresh = true; older_tails[self] = BYTES
+        :: else
+        fi
+    }
+    if :: fresh -> stores[self]!TO_READER, self :: else fi
+    fresh = false;
     unlock()
 }
 
@@ -146,8 +170,16 @@ inline disarm()
 {
     lock();
     if
-    :: first == self ->
-        atomic { first = second; second = 0 }
+    :: first == self && second == 0 && slept -> first = 0 /* the number stays */
+    :: first == self && !(second == 0 && slept) ->
+        atomic {
+            first = second;
+            second = 0;
+            shown = first;
+#ifndef OLD_NUMBER
+            if :: first != 0 -> older_tails[first] = BYTES :: else fi
+#endif
+        }
         stores[self]!TO_READER, first;
 #ifndef NO_HANDOVER
         if :: first != 0 -> page_wake(first, drained) :: else fi
@@ -157,8 +189,20 @@ inline disarm()
     unlock()
 }
 
-/* A look may end when the sleeper's number is visible, and so is all that was under way then; or, of a look that
- * follows a sleep, all that was under way when it began: a sender may have taken the waiter for awake. */
+/* Spinning pays again, or not. */
+inline hide()
+{
+    if
+    :: shown == self && first == 0 ->
+#ifndef HIDDEN
+        shown = 0;
+#endif
+        stores[self]!TO_READER, 0
+    :: true
+    fi
+}
+
+/* A look may end when the sleeper's number is visible, and so is all that was under way then. */
 #if defined(SHORT_LOOK) || defined(STRANGE)
 #define look_is_over true
 #else
@@ -170,8 +214,18 @@ inline disarm()
 #define nothing_new (tail == seen && kicks == kicks_seen)
 #endif
 
+inline ended()
+{
+#ifdef ENDED_EARLY
+    rested = true
+#else
+    skip
+#endif
+}
+
 inline nap()
 {
+    slept = true;
     if :: asleep = IN_FUTEX :: asleep = IN_EVENT fi
 #ifdef PLAIN_STATE
     atomic { drained -> waiter[self] = asleep; went = true }
@@ -193,39 +247,39 @@ inline nap()
         }
         if
         :: atomic { futex_woken[self] -> futex_woken[self] = false; in_futex[self] = false }
-        :: atomic { idle_ends > 0 -> idle_ends--; futex_woken[self] = false; in_futex[self] = false }
+        :: atomic { idle_ends > 0 -> idle_ends--; ended(); futex_woken[self] = false; in_futex[self] = false }
 #if defined(STRANGE) && !defined(NO_NAP)
-        :: atomic { timeout ->
-               late = late + (tail != seen -> 1 : 0); futex_woken[self] = false; in_futex[self] = false }
+        :: atomic { timeout && !rested ->
+               late = late + (tail != seen -> 1 : 0); rested = true; futex_woken[self] = false; in_futex[self] = false }
 #endif
         fi
     :: went && asleep == IN_EVENT ->
         if
         :: atomic { event[self] -> event[self] = false }
-        :: atomic { idle_ends > 0 -> idle_ends-- }
+        :: atomic { idle_ends > 0 -> idle_ends--; ended() }
 #if defined(STRANGE) && !defined(NO_NAP)
-        :: atomic { timeout -> late = late + (tail != seen -> 1 : 0) }
+        :: atomic { timeout && !rested -> late = late + (tail != seen -> 1 : 0); rested = true }
 #endif
         fi
     :: else
     fi
     atomic {
-        drained -> waiter[self] = RUNNING;
-#ifndef LOOK_ONCE
-        older_tails[self] = unseen_tails;
-#endif
+        drained -> rested = rested && waiter[self] != WOKEN;
+        waiter[self] = RUNNING;
         asleep = 0;
         went = false
     }
     assert(late <= 1)
 }
 
-proctype sleeper(byte self)
+proctype sleeper(byte self; byte wanted)
 {
     byte seen, kicks_seen, was, asleep;
     byte idle_ends = 1; /* sleeps that may end for nothing */
     byte late;          /* naps that were slept to their end while there was news */
-    bool went;
+    bool went, fresh;
+    bool slept;         /* in this wait */
+    bool rested;        /* since it armed or was woken, a nap has taken its whole time */
 again:
     lock();
     if
@@ -234,7 +288,16 @@ again:
     fi
     seen = tail;
     if
-    :: seen > taken -> taken++; goto done
+    :: seen > taken ->
+        taken++;
+        wanted--;
+        if
+        :: wanted == 0 -> goto done
+        :: else -> hide()
+        fi
+        unlock();
+        seen = 0;
+        goto again
     :: else
     fi
 #ifndef LATE_KICKS
@@ -249,6 +312,10 @@ again:
 #endif
     arm();
     late = 0;
+    slept = false;
+#ifndef RESTED_FOR_GOOD
+    rested = false;
+#endif
     do
     :: !nothing_new -> break
     :: look_is_over && nothing_new -> nap()
@@ -263,9 +330,13 @@ done:
 init
 {
     atomic {
-        run sleeper(1);
+#ifdef ALONE
+        run sleeper(1, BYTES);
+#else
+        run sleeper(1, 1);
 #if BYTES == 2 || defined(CLOSER)
-        run sleeper(2)
+        run sleeper(2, 1)
+#endif
 #endif
     }
 }
