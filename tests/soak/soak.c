@@ -16,8 +16,8 @@ enum {
     KILL_EVERY_MS = 4000,
     HANDLES_MORE = 8,         /* what a process may come to hold once, as pooled events */
     MAPPED_MORE = 32 << 20,   /* likewise rings, which are kept for reuse */
-    PORT_SLOT = 10,           /* one for each start of the partner */
-    STARTS_MOST = 100,
+    PORT_SLOT = 10,
+    ORPHAN_MS = 30000,        /* Wine's server may keep the sockets of a process that was killed: they never end */
     LEVEL_SLOT = 120          /* one for each crowd: streams that were user-level */
 };
 
@@ -339,6 +339,9 @@ static void play_connections(void *context)
         LONG starts = mixed.starts;
         struct sockaddr_in name = loopback((unsigned short)mixed.port);
         SOCKET s = tcp_socket();
+        DWORD patience = ORPHAN_MS;
+        setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, (const char *)&patience, sizeof patience);
+        setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, (const char *)&patience, sizeof patience);
         uint32_t seed = random_below(&random, UINT32_MAX);
         const char *lost = "the connection itself";
         if (connect(s, (struct sockaddr *)&name, sizeof name) == 0 &&
@@ -355,9 +358,9 @@ static void play_connections(void *context)
 /* `starts` is odd while there is no partner. */
 static peer_t start_partner(void)
 {
-    int slot = PORT_SLOT + (int)(mixed.starts / 2) % STARTS_MOST;
-    peer_t partner = peer_start("partner", "%d", slot);
-    mixed.port = slot_await(slot);
+    slots_renew();
+    peer_t partner = peer_start("partner", "%d", PORT_SLOT);
+    mixed.port = slot_await(PORT_SLOT);
     InterlockedIncrement(&mixed.starts);
     return partner;
 }
@@ -378,7 +381,7 @@ static void mixed_traffic_goes_on_for_long(void **state)
     peer_t partner = start_partner();
     for (uintptr_t i = 0; i < WORKERS; i++)
         worker_start(&workers[i], play_connections, (void *)(i + 1));
-    while ((LONG)(GetTickCount() - until) < 0 && mixed.starts < 2 * STARTS_MOST - 2) {
+    while ((LONG)(GetTickCount() - until) < 0) {
         Sleep(setting("SOAK_KILL_MS", KILL_EVERY_MS));
         stop_partner(&partner);
         partner = start_partner();
