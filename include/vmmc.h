@@ -76,7 +76,9 @@ void vmmc_each_link(void (*visit)(vmmc_link_t *link, void *context), void *conte
 /* Ask the system whether the other process lives, and remember the answer.  True: it is dead. */
 bool vmmc_link_probe(vmmc_link_t *link);
 /* The system handle that is signalled when the other process dies; the link owns it. */
-uintptr_t vmmc_link_watch(const vmmc_link_t *link);
+uintptr_t vmmc_link_watch(vmmc_link_t *link);
+/* True once somebody has asked for that handle. */
+bool vmmc_link_is_watched(const vmmc_link_t *link);
 const vmmc_identity_t *vmmc_link_peer(const vmmc_link_t *link);
 
 /* ---- export, import, update, notify ---- */

@@ -22,14 +22,26 @@ enum afd_event {
 };
 
 /* What the driver takes and gives back; its layout is the system's. */
+typedef struct afd_socket {
+    HANDLE socket;
+    ULONG events;
+    NTSTATUS status;
+} afd_socket_t;
+
 typedef struct afd_poll {
     LARGE_INTEGER timeout;
     ULONG count;
     ULONG exclusive;
-    HANDLE socket;
-    ULONG events;
-    NTSTATUS status;
+    afd_socket_t socket;
 } afd_poll_t;
+
+typedef struct afd_glance {
+    LARGE_INTEGER timeout;
+    ULONG count;
+    ULONG exclusive;
+    afd_socket_t sockets[KPOLL_GLANCE];
+} afd_glance_t;
+static_assert(offsetof(afd_glance_t, sockets) == offsetof(afd_poll_t, socket), "one is the other with one socket");
 
 /* One armed poll.  It belongs to its socket until that is forgotten, and to the list until the system has let go. */
 typedef struct kpoll_op {
@@ -43,7 +55,7 @@ typedef struct kpoll_op {
 
 static struct {
     vmmc_lock_t lock;
-    HANDLE device, event;
+    HANDLE device, event, glanced;
     kpoll_op_t *pending;
 } driver;
 
@@ -65,6 +77,7 @@ static HANDLE open_device(void)
 bool kpoll_start(void)
 {
     driver.event = CreateEventA(NULL, FALSE, FALSE, NULL);
+    driver.glanced = CreateEventA(NULL, FALSE, FALSE, NULL);
     driver.device = open_device();
     if (!driver.device)
         log_info("the socket driver cannot be polled; mixed selects look at kernel sockets from time to time");
@@ -106,8 +119,8 @@ static void ring_again(void)
 /* Called with the lock held.  A poll that completes at once has fired. */
 static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
 {
-    op->poll = (afd_poll_t){.timeout.QuadPart = INT64_MAX, .count = 1, .socket = (HANDLE)socket,
-                            .events = events_of(kind)};
+    op->poll = (afd_poll_t){.timeout.QuadPart = INT64_MAX, .count = 1,
+                            .socket = {.socket = (HANDLE)socket, .events = events_of(kind)}};
     op->io.Status = STATUS_PENDING_CODE;
     store_relaxed(&op->fired, 0);
     NTSTATUS status = nt_calls()->device_io_control_file(driver.device, driver.event, NULL, op, &op->io,
@@ -124,6 +137,40 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
     return true;
 }
 
+/* A time of 0: the driver looks and answers. */
+static bool ask_driver(afd_glance_t *glance)
+{
+    IO_STATUS_BLOCK io = {.Status = STATUS_PENDING_CODE};
+    ULONG bytes = (ULONG)offsetof(afd_glance_t, sockets[glance->count]);
+    if (!driver.device || !driver.glanced)
+        return false;
+    NTSTATUS status = nt_calls()->device_io_control_file(driver.device, driver.glanced, NULL, NULL, &io,
+                                                         IOCTL_AFD_POLL_CODE, glance, bytes, glance, bytes);
+    if (status == STATUS_PENDING_CODE) {
+        WaitForSingleObject(driver.glanced, INFINITE);
+        status = io.Status;
+    }
+    return status >= 0;
+}
+
+bool kpoll_glance(const uintptr_t *sockets, unsigned count, bool *ready)
+{
+    afd_glance_t glance = {.count = count};
+    for (unsigned i = 0; i < count; i++) {
+        glance.sockets[i] = (afd_socket_t){.socket = (HANDLE)sockets[i], .events = events_of(KPOLL_READ)};
+        ready[i] = false;
+    }
+    if (!ask_driver(&glance) || glance.count > count)
+        return false;
+    for (unsigned found = 0, i = 0; found < glance.count; found++) { /* they come in the order in which they were asked */
+        while (i < count && (HANDLE)sockets[i] != glance.sockets[found].socket)
+            i++;
+        if (i < count)
+            ready[i] = true;
+    }
+    return true;
+}
+
 /* The armed poll of that socket and kind, or NULL; called with the lock held. */
 static kpoll_op_t *armed_op(kpoll_t *polled, kpoll_kind_t kind)
 {
@@ -131,23 +178,6 @@ static kpoll_op_t *armed_op(kpoll_t *polled, kpoll_kind_t kind)
     if (!op && driver.device)
         op = polled->ops[kind] = calloc(1, sizeof *op);
     return op && (op->pending || arm(op, polled->socket, kind)) ? op : NULL;
-}
-
-bool kpoll_watch(kpoll_t *polled, kpoll_kind_t kind)
-{
-    lock_take(&driver.lock);
-    bool watched = armed_op(polled, kind) != NULL;
-    lock_release(&driver.lock);
-    return watched;
-}
-
-bool kpoll_is_armed(const kpoll_t *polled, kpoll_kind_t kind)
-{
-    lock_take(&driver.lock);
-    const kpoll_op_t *op = polled->ops[kind];
-    bool armed = op && op->pending;
-    lock_release(&driver.lock);
-    return armed;
 }
 
 bool kpoll_begin(kpoll_t *polled, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)

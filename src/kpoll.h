@@ -35,10 +35,10 @@ bool kpoll_begin(kpoll_t *polled, kpoll_kind_t kind, kpoll_wait_t *wait, const w
 void kpoll_end(kpoll_wait_t *wait);
 /* True if a poll that this thread waits for has fired. */
 bool kpoll_fired(const kpoll_wait_t *wait);
-/* Arm a poll that nobody waits for; kpoll_event() tells of it all the same.  False: it cannot be watched. */
-bool kpoll_watch(kpoll_t *polled, kpoll_kind_t kind);
-/* True while a poll of that kind is armed and has not fired. */
-bool kpoll_is_armed(const kpoll_t *polled, kpoll_kind_t kind);
+/* Which of up to KPOLL_GLANCE sockets have bytes, or an end, to be received now?  One request for all of them.  False: that
+ * cannot be told, for one of them at least.  For one thread at a time, the watcher's. */
+#define KPOLL_GLANCE 64
+bool kpoll_glance(const uintptr_t *sockets, unsigned count, bool *ready);
 /* The socket is being closed. */
 void kpoll_forget(kpoll_t *polled);
 

@@ -63,7 +63,7 @@ static void attach(sock_t *sock)
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->promoted, 1);
     store_release(&sock->mode, SOCK_USER);
-    watcher_look();
+    watcher_expect(sock->stream.link);
     log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
              meeting->peer.port, (unsigned long)sock->story.peer_process);
 }

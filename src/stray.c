@@ -4,16 +4,14 @@
 #include "fdtab.h"
 #include "watcher.h"
 
-#define YOUNG_US 50000   /* many connections do not live that long: they cost nothing */
-#define LATER_US 100000  /* where nothing can be told now; at each further time twice as long, up to ... */
+#define SOONEST_US 50000 /* many connections do not live that long: they cost nothing */
 #define LATEST_US 6400000
-#define GRACE_US 30000   /* for an announcement that is on its way, and the close of a process that dies */
-#define BLIND_US 250000  /* where the system's sockets cannot be polled */
+#define AWAITED_US 800000 /* where a thread waits for bytes */
+#define GRACE_US 30000    /* for an announcement that is on its way, and the close of a process that dies */
 
 enum phase {
     PHASE_WAITING, /* look at the connection when it is time */
-    PHASE_ARMED,   /* a poll tells when there is something to see */
-    PHASE_SUSPECT, /* there was; look again */
+    PHASE_SUSPECT, /* there was something; look again */
     PHASE_LEAVING, /* until both halves have left */
     PHASE_DONE
 };
@@ -22,35 +20,24 @@ static void next(sock_t *sock, enum phase phase, uint64_t delay_us)
 {
     sock->watch_phase = phase;
     sock->watch_due = os_now_us() + delay_us;
-    sock->watch_later_us = LATER_US;
+    sock->watch_later_us = SOONEST_US;
 }
 
-/* The program has to do something first, and may be idle for hours. */
+/* Each time twice as long: the program has to do something first, and may be idle for hours.  Whole multiples of the delay,
+ * so that all streams that are as idle as this one are looked at together. */
 static void later(sock_t *sock, enum phase phase)
 {
-    uint32_t delay = sock->watch_later_us;
-    next(sock, phase, delay);
+    uint32_t most = sock->stream.rx.sleepers ? AWAITED_US : LATEST_US; /* a hint, read without the lock */
+    uint32_t delay = sock->watch_later_us < most ? sock->watch_later_us : most;
+    sock->watch_phase = phase;
+    sock->watch_due = (os_now_us() / delay + 1) * delay;
     sock->watch_later_us = delay < LATEST_US ? delay * 2 : delay;
-}
-
-/* A poll is armed after a look that was due, not at once after one that fired: whatever the poll may see that the look
- * does not, the watcher keeps its peace. */
-static void watch_silence(sock_t *sock)
-{
-    if (sock->watch_phase == PHASE_ARMED || sock->watch_phase == PHASE_SUSPECT)
-        next(sock, PHASE_WAITING, YOUNG_US);
-    else if (kpoll_watch(&sock->kpoll, KPOLL_READ))
-        next(sock, PHASE_ARMED, 0);
-    else
-        next(sock, PHASE_WAITING, BLIND_US);
 }
 
 static void look(sock_t *sock)
 {
     switch (stream_look_for_strays(&sock->stream)) {
     case STRAY_NONE:
-        watch_silence(sock);
-        break;
     case STRAY_LATER:
         later(sock, PHASE_WAITING);
         break;
@@ -61,7 +48,7 @@ static void look(sock_t *sock)
         }
         sock->story.why = "bytes or an end came by the kernel connection that nobody announced";
         stream_leave_to_strays(&sock->stream);
-        next(sock, PHASE_LEAVING, LATER_US);
+        next(sock, PHASE_LEAVING, SOONEST_US);
         break;
     case STRAY_LEAVING:
         next(sock, PHASE_LEAVING, 0);
@@ -85,36 +72,77 @@ static void see_off(sock_t *sock)
     }
 }
 
-static bool is_due(const sock_t *sock)
+/* ---- many at once ---- */
+
+/* What is due in a round, until there is one request full of it. */
+typedef struct batch {
+    unsigned count;
+    sock_t *socks[KPOLL_GLANCE];
+    uintptr_t handles[KPOLL_GLANCE];
+    uint64_t earliest; /* of what is not due */
+} batch_t;
+
+static void note_due(const sock_t *sock, batch_t *batch)
 {
-    if (sock->watch_phase == PHASE_ARMED)
-        return !kpoll_is_armed(&sock->kpoll, KPOLL_READ) || sock->stream.tx.carrier == CARRIER_FINAL;
-    return sock->watch_phase != PHASE_DONE && os_now_us() >= sock->watch_due;
+    if (sock->watch_phase != PHASE_DONE && sock->watch_due < batch->earliest)
+        batch->earliest = sock->watch_due;
 }
 
-static void attend(sock_t *sock, void *earliest)
+/* A handle that has been closed meanwhile spoils the request for all, as does a system without such polls. */
+static void glance(batch_t *batch)
+{
+    bool ready[KPOLL_GLANCE];
+    bool told = batch->count && kpoll_glance(batch->handles, batch->count, ready);
+    for (unsigned i = 0; i < batch->count; i++) {
+        if (told && !ready[i])
+            later(batch->socks[i], PHASE_WAITING);
+        else
+            look(batch->socks[i]);
+        note_due(batch->socks[i], batch);
+    }
+    batch->count = 0;
+}
+
+static void add(sock_t *sock, batch_t *batch)
+{
+    batch->socks[batch->count] = sock;
+    batch->handles[batch->count++] = sock->handle;
+    if (batch->count == KPOLL_GLANCE)
+        glance(batch);
+}
+
+static void attend_due(sock_t *sock, batch_t *batch)
+{
+    if (sock->watch_phase == PHASE_WAITING && sock->stream.tx.carrier != CARRIER_FINAL) {
+        add(sock, batch);
+        return;
+    }
+    (sock->watch_phase == PHASE_LEAVING ? see_off : look)(sock);
+    note_due(sock, batch);
+}
+
+static void attend(sock_t *sock, void *batch)
 {
     if (sock_mode(sock) != SOCK_USER)
         return;
     if (word_swap(&sock->promoted, 0))
-        next(sock, PHASE_WAITING, YOUNG_US);
-    if (is_due(sock)) {
-        if (sock->watch_phase == PHASE_LEAVING)
-            see_off(sock);
-        else
-            look(sock);
-    }
-    if (sock->watch_phase != PHASE_ARMED && sock->watch_phase != PHASE_DONE && sock->watch_due < *(uint64_t *)earliest)
-        *(uint64_t *)earliest = sock->watch_due;
+        next(sock, PHASE_WAITING, SOONEST_US);
+    if (sock->watch_phase == PHASE_WAITING && stream_is_final(&sock->stream))
+        look(sock); /* the program's calls have brought it home without us */
+    if (sock->watch_phase != PHASE_DONE && os_now_us() >= sock->watch_due)
+        attend_due(sock, batch);
+    else
+        note_due(sock, batch);
 }
 
 unsigned stray_round(const waiter_t *watcher)
 {
-    uint64_t earliest = UINT64_MAX;
+    batch_t batch = {.earliest = UINT64_MAX};
     (void)watcher;
-    fdtab_each(attend, &earliest);
-    if (earliest == UINT64_MAX)
+    fdtab_each(attend, &batch);
+    glance(&batch);
+    if (batch.earliest == UINT64_MAX)
         return WATCHER_IDLE;
     uint64_t now = os_now_us();
-    return earliest <= now ? 0 : (unsigned)((earliest - now) / 1000 + 1);
+    return batch.earliest <= now ? 0 : (unsigned)((batch.earliest - now) / 1000 + 1);
 }

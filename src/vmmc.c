@@ -259,9 +259,15 @@ bool vmmc_link_probe(vmmc_link_t *link)
     return vmmc_link_is_dead(link);
 }
 
-uintptr_t vmmc_link_watch(const vmmc_link_t *link)
+uintptr_t vmmc_link_watch(vmmc_link_t *link)
 {
+    store_release(&link->watched, 1);
     return link->watch;
+}
+
+bool vmmc_link_is_watched(const vmmc_link_t *link)
+{
+    return load_acquire(&link->watched) != 0;
 }
 
 const vmmc_identity_t *vmmc_link_peer(const vmmc_link_t *link)

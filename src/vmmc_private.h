@@ -94,6 +94,7 @@ struct vmmc_link {
     vmmc_ticket_t ticket; /* as this side would hand it out */
     vmmc_identity_t peer;
     uintptr_t watch;
+    word_t watched;
     word_t dead;
     os_section_t section;
     arena_shm_t *arena;

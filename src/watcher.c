@@ -11,6 +11,8 @@ static struct {
     waiter_t *doorbell;
     HANDLE errand; /* this process wants something */
     _Atomic(const watcher_duties_t *) duties;
+    word_t asleep;   /* so `wakes_ms` holds */
+    word_t wakes_ms; /* by itself, on os_now_us() / 1000; more than half of all numbers ahead: not so soon */
 } watcher;
 
 typedef struct watch_list {
@@ -60,6 +62,20 @@ static DWORD make_round(void)
     return idle;
 }
 
+static uint32_t now_ms(void)
+{
+    return (uint32_t)(os_now_us() / 1000);
+}
+
+/* What began after the round has looked at it finds `asleep` 0 and rings, or the time here. */
+static void sleep_until_called(const watch_list_t *list, DWORD timeout)
+{
+    store_relaxed(&watcher.wakes_ms, now_ms() + (timeout > INT32_MAX ? INT32_MAX : timeout));
+    store_release(&watcher.asleep, 1); /* pairs with the acquire in watcher_expect() */
+    WaitForMultipleObjects(list->count, list->handles, FALSE, timeout);
+    word_swap(&watcher.asleep, 0);
+}
+
 static DWORD WINAPI watch(void *context)
 {
     (void)context;
@@ -69,7 +85,7 @@ static DWORD WINAPI watch(void *context)
         make_list(&list);
         if (list.overflow && timeout > UNWATCHED_LOOK_MS)
             timeout = UNWATCHED_LOOK_MS;
-        WaitForMultipleObjects(list.count, list.handles, FALSE, timeout);
+        sleep_until_called(&list, timeout);
     }
     return 0;
 }
@@ -95,4 +111,12 @@ bool watcher_start(void)
 void watcher_look(void)
 {
     SetEvent(watcher.errand);
+}
+
+void watcher_expect(const vmmc_link_t *link)
+{
+    full_fence(); /* what is new is stored before this load, and after the swap to 0 a round loads that */
+    bool soon = load_acquire(&watcher.asleep) && (int32_t)(load_relaxed(&watcher.wakes_ms) - now_ms()) <= WATCHER_SOON_MS;
+    if (!soon || !vmmc_link_is_watched(link))
+        watcher_look();
 }
