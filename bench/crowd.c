@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define KERNELS 3   /* a listener, a stream, and the listener at which that waits for ever */
-#define EXCHANGES 3 /* after these a connection is where it will stay */
+#define EXCHANGES 6 /* after these a connection is where it will stay: the first calls it is too young */
 
 typedef union {
     struct sockaddr plain;

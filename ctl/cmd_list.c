@@ -66,6 +66,8 @@ static void say_connection(const connection_t *connection)
         say_end("-", connection->other);
         return;
     }
+    if (connection->one->state == END_YOUNG)
+        return; /* who is at its other end has not been asked */
     connection_address(&connection->one->peer, address);
     printf("  - %s  a process without our DLL, or one that cannot be read\n", address);
 }
@@ -127,7 +129,7 @@ static void tell_way(const char *key, const way_t *way)
 
 static void tell_end(const end_t *end)
 {
-    static const char *const states[] = {"open", "listens", "meeting", "user-level", "kernel"};
+    static const char *const states[] = {"open", "listens", "young", "meeting", "user-level", "kernel"};
     char address[60];
     connection_address(&end->self, address);
     json_object(NULL);

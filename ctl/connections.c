@@ -44,10 +44,14 @@ static const char *own_reason(const end_t *end, char text[200])
         snprintf(text, 200, "%s%s", end->state == END_USER ? "it went back to the kernel because of " : "", end->why);
         return text;
     }
+    if (end->state == END_YOUNG) {
+        snprintf(text, 200, "it is too young: %llu calls so far that moved bytes (the setting meet_after)",
+                 (unsigned long long)(end->sends.messages + end->receives.messages));
+        return text;
+    }
     if (end->state == END_MEETING)
-        return "its other end has not turned up: no DLL there, another user, session or Wine prefix, or it has not "
-               "called "
-               "accept yet";
+        return "its other end has not turned up: no DLL there, another user, session or Wine prefix, or it is too young "
+               "there (fewer calls than meet_after), or has not called accept yet";
     return NULL;
 }
 
@@ -97,8 +101,8 @@ static bool is_loopback(const endpoint_t *end)
 static bool is_local(const connection_t *connection)
 {
     const end_t *one = connection->one;
-    return connection->other || one->state == END_USER || one->state == END_MEETING || is_loopback(&one->peer) ||
-           memcmp(one->self.address, one->peer.address, sizeof one->self.address) == 0;
+    return connection->other || one->state == END_USER || one->state == END_MEETING || one->state == END_YOUNG ||
+           is_loopback(&one->peer) || memcmp(one->self.address, one->peer.address, sizeof one->self.address) == 0;
 }
 
 /* ---- all of them ---- */
@@ -114,7 +118,8 @@ static int compare(const void *a, const void *b)
 
 static bool is_connected(const end_t *end)
 {
-    return end->state != END_OPEN && end->state != END_LISTENS && end->self.port && end->peer.port;
+    return end->state == END_YOUNG ||
+           (end->state != END_OPEN && end->state != END_LISTENS && end->self.port && end->peer.port);
 }
 
 connection_t *connections_of(const survey_t *survey, unsigned *count)
@@ -144,6 +149,10 @@ void connection_address(const endpoint_t *end, char text[60])
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     const uint8_t *a = end->address;
+    if (!end->port) {
+        snprintf(text, 60, "not asked yet");
+        return;
+    }
     if (memcmp(a, mapped, sizeof mapped) == 0) {
         snprintf(text, 60, "%u.%u.%u.%u:%u", a[12], a[13], a[14], a[15], end->port);
         return;

@@ -159,11 +159,11 @@ static void show_way(const target_t *target, const look_t *look, bool sending, w
 /* The numbers of sock_mode_t, which are part of the block's version. */
 static end_state_t state_of(const target_t *target, const look_t *look)
 {
-    static const end_state_t modes[] = {END_KERNEL, END_OPEN, END_MEETING, END_USER};
+    static const end_state_t modes[] = {END_KERNEL, END_OPEN, END_MEETING, END_USER, END_YOUNG};
     uint64_t mode = field_of(target, look, FIELD_MODE);
     if (field_of(target, look, FIELD_LISTENING))
         return END_LISTENS;
-    return mode < 4 ? modes[mode] : END_OPEN;
+    return mode < sizeof modes / sizeof *modes ? modes[mode] : END_OPEN;
 }
 
 static void show_end(const target_t *target, const look_t *look, end_t *end)

@@ -24,6 +24,7 @@ typedef struct way {
 typedef enum end_state {
     END_OPEN, /* not connected */
     END_LISTENS,
+    END_YOUNG,   /* connected, but its names have not been asked for, and nothing else done, yet */
     END_MEETING, /* its other end has not turned up */
     END_USER,
     END_KERNEL

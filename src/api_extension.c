@@ -19,7 +19,7 @@ static int ask(sock_t *sock, uintptr_t handle, void *request)
     vmmc_ask_t *out = request;
     stream_facts_t facts = {0};
     (void)handle;
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     bool streaming = sock_mode(sock) == SOCK_USER;
     if (streaming)
         stream_describe(&sock->stream, &facts);
@@ -51,7 +51,7 @@ static int count(sock_t *sock, uintptr_t handle, void *request)
     vmmc_counters_t *out = request;
     stream_facts_t facts;
     (void)handle;
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     if (sock_mode(sock) != SOCK_USER)
         return -WSAEOPNOTSUPP;
     stream_describe(&sock->stream, &facts);
@@ -143,6 +143,7 @@ int api_extension(sock_t *sock, uintptr_t handle, long command, void *request)
         return refuse_stranger(handle);
     if (!request)
         return -WSAEFAULT;
+    sock_meet(sock); /* whoever asks has plans with the connection */
     if (api_is_loan_request(command))
         return api_loan_request(sock, handle, command, request);
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {

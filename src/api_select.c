@@ -196,8 +196,8 @@ static void notice_connections(const wide_set_t *writable)
 {
     for (u_int i = 0; writable && i < writable->count; i++) {
         sock_t *sock = fdtab_get(writable->sockets[i]);
-        if (sock && sock_mode(sock) == SOCK_FRESH && load_relaxed(&sock->connecting))
-            sock_connected(sock);
+        if (sock && sock_mode(sock) == SOCK_FRESH)
+            sock_look_around(sock, 0);
     }
 }
 

@@ -105,6 +105,8 @@ static bool set_value(config_t *config, const char *name, const char *text)
         return parse_ring(text, &config->ring_max_bytes);
     if (strcmp(name, "rings") == 0)
         return parse_number(text, 4, 65536, &config->rings_mb);
+    if (strcmp(name, "meet_after") == 0)
+        return parse_number(text, 0, 1000000, &config->meet_after);
     if (strcmp(name, "spin") == 0)
         return parse_number(text, 0, 100000, &config->spin_us);
     if (strcmp(name, "wait") == 0 && parse_word(text, waits, &choice)) {
@@ -128,7 +130,7 @@ static bool set_value(config_t *config, const char *name, const char *text)
 
 static const char *const setting_names[] = {"enabled", "include_ports", "exclude_ports", "ring_size", "ring_max",
                                             "rings",   "spin",          "wait",          "log_level", "log_file",
-                                            "blocking_hooks", NULL};
+                                            "blocking_hooks", "meet_after", NULL};
 
 static bool is_setting(const char *name)
 {
@@ -209,6 +211,7 @@ void config_load(config_t *config, const char *ini_path)
                          .ring_bytes = 16 << 10,
                          .ring_max_bytes = 4 << 20,
                          .rings_mb = VMMC_BUDGET_DEFAULT >> 20,
+                         .meet_after = 4,
                          .spin_us = 100,
                          .wait = WAIT_AUTO,
                          .log_level = LOG_OFF};

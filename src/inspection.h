@@ -11,7 +11,7 @@
 
 #define INSPECTION_SECTION ".vmmc"
 #define INSPECTION_MAGIC "vmmc inspection" /* 16 bytes with its end */
-#define INSPECTION_VERSION 1u              /* raised when a structure below, or the meaning of a field, changes */
+#define INSPECTION_VERSION 2u              /* raised when a structure below, or the meaning of a field, changes */
 
 /* An address of the process that has the block, in 64 bits whatever its own have. */
 typedef union inspection_address {

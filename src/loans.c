@@ -7,7 +7,7 @@
 
 static int enter(sock_t *sock, uintptr_t handle, vmmc_link_t **link, uint32_t *mailbox)
 {
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     int result = stream_enter_link(&sock->stream, handle, link, mailbox);
     if (result == STREAM_BY_KERNEL)
         return -WSAEOPNOTSUPP;

@@ -11,6 +11,7 @@
 #include <wsock32_real.h>
 
 #define SMALLEST_RING 16384u /* however small the program wants its buffer */
+#define MUCH_BYTES 16384u    /* a connection that moves so much is worth a meeting, however few its calls are */
 
 /* ---- coming and going ---- */
 
@@ -63,7 +64,10 @@ static void attach(sock_t *sock)
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->promoted, 1);
     store_release(&sock->mode, SOCK_USER);
-    watcher_expect(sock->stream.link);
+    if (load_relaxed(&sock->async_events))
+        watcher_look(); /* until it has armed the stream, nothing is announced */
+    else
+        watcher_expect(sock->stream.link);
     log_info("socket %lu, port %u to %u: user-level, with process %lu", (unsigned long)sock->handle, meeting->self.port,
              meeting->peer.port, (unsigned long)sock->story.peer_process);
 }
@@ -162,43 +166,89 @@ static void note_connection(sock_t *sock, const endpoint_t *self, const endpoint
 {
     sock->meeting.self = *self;
     sock->meeting.peer = *peer;
-    sock->story.connected_us = os_now_us();
+    if (!sock->story.connected_us)
+        sock->story.connected_us = os_now_us();
 }
 
-/* One that was the kernel's before it was connected. */
+/* One that became the kernel's before anybody had asked for its names. */
 static void note_kernel_connection(sock_t *sock)
 {
     endpoint_t self, peer;
-    if (!sock->story.why || sock->story.connected_us || !kernel_names(sock->handle, &self, &peer))
+    if (!sock->story.why || sock->meeting.self.port || !kernel_names(sock->handle, &self, &peer))
         return;
     lock_take(&sock->lock);
     note_connection(sock, &self, &peer);
     lock_release(&sock->lock);
 }
 
-void sock_connected(sock_t *sock)
+/* The counters are read without their locks: a torn one makes a meeting a little earlier or later. */
+static bool is_young(const sock_t *sock, uint32_t sending)
+{
+    const counters_t *sent = &sock->stream.tx.counters, *received = &sock->stream.rx.counters;
+    return sent->calls + received->calls < settings()->meet_after &&
+           sent->bytes + received->bytes + sending < MUCH_BYTES;
+}
+
+static bool may_be_connected(const sock_t *sock)
+{
+    return sock_mode(sock) == SOCK_YOUNG || (sock_mode(sock) == SOCK_FRESH && load_relaxed(&sock->connecting));
+}
+
+static void come_to_be(sock_t *sock)
+{
+    lock_take(&sock->lock);
+    if (sock_mode(sock) == SOCK_FRESH) {
+        sock->story.connected_us = os_now_us();
+        store_release(&sock->mode, SOCK_YOUNG);
+    }
+    lock_release(&sock->lock);
+}
+
+/* Called with sock->lock held. */
+static void begin_meeting(sock_t *sock, const endpoint_t *self, const endpoint_t *peer, const char *why)
+{
+    note_connection(sock, self, peer);
+    if (!why) {
+        meeting_begin(&sock->meeting, sock->handle, self, peer, kernel_still_connected);
+        why = sock->meeting.state == MEETING_FAILED ? sock->meeting.why : NULL;
+    }
+    if (why)
+        stay_on_kernel(sock, why);
+    else
+        store_release(&sock->mode, SOCK_MEETING);
+}
+
+/* What only the system knows is asked now, and not before: where it costs a request to another process, that is a large
+ * part of a short connection's life. */
+void sock_meet(sock_t *sock)
 {
     endpoint_t self, peer;
-    if (sock_mode(sock) == SOCK_KERNEL)
-        note_kernel_connection(sock);
-    if (sock_mode(sock) != SOCK_FRESH || !kernel_names(sock->handle, &self, &peer))
+    if (!may_be_connected(sock) || !kernel_names(sock->handle, &self, &peer))
         return;
     if (load_relaxed(&sock->connecting) == SOCK_ACCEPTING)
         sock_learn_linger(sock); /* the listener's: at once on Wine, in Windows after SO_UPDATE_ACCEPT_CONTEXT */
     const char *why = obstacle(sock, &self, &peer);
     lock_take(&sock->lock);
-    if (sock_mode(sock) == SOCK_FRESH) {
-        note_connection(sock, &self, &peer);
-        if (!why) {
-            meeting_begin(&sock->meeting, sock->handle, &self, &peer, kernel_still_connected);
-            why = sock->meeting.state == MEETING_FAILED ? sock->meeting.why : NULL;
-        }
-        if (why)
-            stay_on_kernel(sock, why);
-        else
-            store_release(&sock->mode, SOCK_MEETING);
-    }
+    if (may_be_connected(sock))
+        begin_meeting(sock, &self, &peer, why);
     lock_release(&sock->lock);
+}
+
+void sock_connected(sock_t *sock)
+{
+    if (sock_mode(sock) == SOCK_KERNEL)
+        note_kernel_connection(sock);
+    else if (sock_mode(sock) == SOCK_FRESH)
+        come_to_be(sock);
+    if (!is_young(sock, 0))
+        sock_meet(sock);
+}
+
+void sock_notice_connection(sock_t *sock)
+{
+    endpoint_t self, peer;
+    if (sock_mode(sock) == SOCK_FRESH && load_relaxed(&sock->connecting) && kernel_names(sock->handle, &self, &peer))
+        sock_connected(sock);
 }
 
 void sock_progress(sock_t *sock)
@@ -215,10 +265,12 @@ void sock_progress(sock_t *sock)
     lock_release(&sock->lock);
 }
 
-void sock_look_around(sock_t *sock)
+void sock_look_around(sock_t *sock, uint32_t sending)
 {
-    if (sock_mode(sock) == SOCK_FRESH && load_relaxed(&sock->connecting))
-        sock_connected(sock);
+    if (may_be_connected(sock) && !is_young(sock, sending))
+        sock_meet(sock);
+    else if (load_relaxed(&sock->async_events)) /* its messages wait for that */
+        sock_notice_connection(sock);
     sock_progress(sock);
 }
 
@@ -264,7 +316,8 @@ void sock_settle(sock_t *sock)
 
 void sock_demote(sock_t *sock, const char *why)
 {
-    sock_look_around(sock);
+    bool connected = may_be_connected(sock);
+    sock_progress(sock);
     lock_take(&sock->lock);
     if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE)
         attach(sock);
@@ -272,6 +325,8 @@ void sock_demote(sock_t *sock, const char *why)
     if (!streaming && sock_mode(sock) != SOCK_KERNEL)
         stay_on_kernel(sock, why);
     lock_release(&sock->lock);
+    if (connected && !streaming)
+        note_kernel_connection(sock);
     if (streaming && !stream_is_final(&sock->stream))
         give_stream_back(sock, why);
 }

@@ -1,7 +1,8 @@
 /* sock: one open socket's state, from creation to close, whatever carries its bytes.
  *
- * A socket begins as the kernel's.  A TCP connection whose two ends are on this host posts in the rendezvous table
- * (MEETING) and, when its other end has been found, becomes a USER socket; everything else is the KERNEL's and only forwarded.
+ * A socket begins as the kernel's.  A TCP connection that has lived for some calls (YOUNG until then) and whose two ends
+ * are on this host posts in the rendezvous table (MEETING) and, when its other end has been found, becomes a USER socket;
+ * everything else is the KERNEL's and only forwarded.
  * Threads any.
  * Errors  counts, or negative WSA codes; the thread's error is set by the api_*.c files alone. */
 #ifndef VMMC_SOCK_H
@@ -15,7 +16,8 @@ typedef enum sock_mode {
     SOCK_KERNEL,   /* the kernel's, for good */
     SOCK_FRESH,   /* may become user-level once it is connected */
     SOCK_MEETING, /* connected; waits for the other end */
-    SOCK_USER
+    SOCK_USER,
+    SOCK_YOUNG    /* connected; most that are end soon, so nothing is done for it yet */
 } sock_mode_t;
 
 /* What may have connected a fresh socket by now. */
@@ -60,14 +62,19 @@ void sock_inherit(sock_t *sock, const sock_t *listener);
 /* Ask the system for the linger setting, which more than one option changes, and not only on this socket. */
 void sock_learn_linger(sock_t *sock);
 void sock_learn_timeouts(sock_t *sock);
-/* The socket is connected now, or may be: look, and begin the meeting. */
+/* The socket is connected now. */
 void sock_connected(sock_t *sock);
+/* The same, if the system says so: of a socket that may have been connected since it was last looked at. */
+void sock_notice_connection(sock_t *sock);
+/* Begin the meeting, if that is to be expected and has not begun, however young the connection is. */
+void sock_meet(sock_t *sock);
 /* The system is about to close it: publishes the end of its stream. */
 void sock_end(sock_t *sock);
 /* See whether the other end has turned up; cheap when there is nothing to see. */
 void sock_progress(sock_t *sock);
-/* Before each call: a non-blocking connect may have completed, the other end may have turned up. */
-void sock_look_around(sock_t *sock);
+/* Before each call: a non-blocking connect may have completed, the connection may be old enough for a meeting or about to
+ * be with the `sending` bytes of this call, the other end may have turned up. */
+void sock_look_around(sock_t *sock, uint32_t sending);
 
 /* What a transfer is asked to do besides moving bytes. */
 enum sock_transfer_flags { SOCK_PEEK = 1, SOCK_WAIT_ALL = 2, SOCK_URGENT = 4 };

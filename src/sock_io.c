@@ -125,7 +125,7 @@ static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
 static int send_all(sock_t *sock, transfer_t *transfer)
 {
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
-        sock_look_around(sock);
+        sock_look_around(sock, transfer->count);
     int done = piece(sock, transfer, true);
     /* A switch of carriers may split a blocking send, which the program must not see. */
     return transfer->blocking ? rest(sock, transfer, true, done) : done;
@@ -190,7 +190,7 @@ static int receive_urgent(sock_t *sock, const transfer_t *transfer)
 
 int sock_begin_turn(sock_t *sock, uintptr_t handle)
 {
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     for (;;) {
         int result = sock_mode(sock) == SOCK_USER ? stream_begin_turn(&sock->stream, handle) : STREAM_BY_KERNEL;
         if (result != STREAM_BY_KERNEL)
@@ -256,7 +256,7 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = sock_deadline(sock->receive_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
-        sock_look_around(sock);
+        sock_look_around(sock, 0);
     if (flags & SOCK_URGENT)
         return receive_urgent(sock, &transfer);
     int done = piece(sock, &transfer, false);
@@ -271,7 +271,7 @@ int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
                            .count = (uint32_t)count,
                            .blocking = true,
                            .deadline = STREAM_NEVER};
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     int done;
     do {
         done = piece(sock, &transfer, false); /* by the kernel it may end at the time-out of a recv */
@@ -281,7 +281,7 @@ int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
 
 int sock_pending(sock_t *sock, uintptr_t handle)
 {
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     int count = sock_mode(sock) == SOCK_USER ? stream_pending(&sock->stream, handle) : STREAM_BY_KERNEL;
     if (count == STREAM_BY_KERNEL)
         return -WSAEOPNOTSUPP;
@@ -290,7 +290,7 @@ int sock_pending(sock_t *sock, uintptr_t handle)
 
 int sock_at_mark(sock_t *sock, uintptr_t handle)
 {
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     int result = sock_mode(sock) == SOCK_USER ? stream_at_mark(&sock->stream, handle) : STREAM_BY_KERNEL;
     return result == STREAM_BY_KERNEL ? -WSAEOPNOTSUPP : result == 1;
 }
@@ -302,7 +302,8 @@ bool sock_is_over(sock_t *sock)
 
 int sock_shutdown(sock_t *sock, uintptr_t handle, int how)
 {
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
+    sock_notice_connection(sock); /* whoever is met later has to be told what has been shut */
     if (sock_mode(sock) == SOCK_KERNEL || sock_mode(sock) == SOCK_FRESH)
         return -WSAEOPNOTSUPP;
     if (how == 0 || how == 2)
@@ -310,5 +311,5 @@ int sock_shutdown(sock_t *sock, uintptr_t handle, int how)
     if (how == 1 || how == 2)
         stream_shut_sending(&sock->stream, handle);
     /* Until the other end has turned up the kernel carries the bytes, and has to know too. */
-    return sock_mode(sock) == SOCK_MEETING ? -WSAEOPNOTSUPP : 0;
+    return sock_mode(sock) == SOCK_USER ? 0 : -WSAEOPNOTSUPP;
 }

@@ -17,7 +17,7 @@ static int result_of(int moved)
 
 static bool is_streaming(sock_t *sock)
 {
-    sock_look_around(sock);
+    sock_look_around(sock, 0);
     return sock_mode(sock) == SOCK_USER;
 }
 

@@ -116,7 +116,8 @@ void watcher_look(void)
 void watcher_expect(const vmmc_link_t *link)
 {
     full_fence(); /* what is new is stored before this load, and after the swap to 0 a round loads that */
-    bool soon = load_acquire(&watcher.asleep) && (int32_t)(load_relaxed(&watcher.wakes_ms) - now_ms()) <= WATCHER_SOON_MS;
-    if (!soon || !vmmc_link_is_watched(link))
+    bool asleep = load_acquire(&watcher.asleep);
+    int32_t left = (int32_t)(load_relaxed(&watcher.wakes_ms) - now_ms());
+    if (!asleep || left > WATCHER_SOON_MS || !vmmc_link_is_watched(link))
         watcher_look();
 }

@@ -27,7 +27,7 @@ failed=0
 "$build/native/crash_points" --seed "$seed" --hits "$hits" || failed=1
 
 export CRASH_SEED=$seed CRASH_KILLS=$kills CRASH_SECONDS=$seconds CRASH_LIST=1
-export WINEDLLOVERRIDES=wsock32=n,b EXPECT_DLL=ours API_SECONDS=$((seconds + 120)) VMMC_TEST_TIMEOUT=$((2 * seconds + 300))
+export WINEDLLOVERRIDES=wsock32=n,b EXPECT_DLL=ours VMMC_MEET_AFTER=0 API_SECONDS=$((seconds + 120)) VMMC_TEST_TIMEOUT=$((2 * seconds + 300))
 output=$(mktemp)
 "$root/tools/wine.sh" "$build/x86_64/crash/crash_storm.exe" >"$output" 2>&1 </dev/null || failed=1
 tr -d '\r' <"$output"

@@ -9,7 +9,7 @@
 enum {
     STEP = 40 * 1024, /* each end sends that much and then reads as much */
     STEPS = 8,
-    DEED_STEP = 4, /* by then the streams are what they will be */
+    DEED_STEP = 4, /* by then the streams are what they will be, with rings of more than a step */
     PIECE = 3000,
     LARGEST = 8192
 };

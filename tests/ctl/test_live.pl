@@ -16,7 +16,7 @@ sub pair {
     launch(\%both, $how{server} // "$build/netbench.exe", 'server', '--port-file', spell($port));
     wait_for(sub { -s $port }) or die 'the server did not start';
     launch(\%both, $how{client} // "$build/netbench.exe", 'client', 'idle', '--port-file', spell($port),
-        '--milliseconds', '60000', '--warm-up', '30');
+        '--milliseconds', '60000', '--warm-up', $how{warm_up} // '30');
     chomp(my $number = slurp($port));
     return $number =~ s/\r//r;
 }
@@ -91,6 +91,15 @@ end_all();
 
 my $off = connection(pair(environment => { VMMC_ENABLED => '0' }), sub { $_[0]{ends}[1] });
 is($off->{reason}, 'the transport is disabled by a setting', 'a switched-off transport is the reason');
+end_all();
+
+pair(environment => { VMMC_MEET_AFTER => '1000000' }, warm_up => '1');
+ok(wait_for(sub {
+    ($list) = ctl_json('list');
+    2 == grep { $_->{ends}[0]{state} eq 'young' && $_->{ends}[0]{received}{messages} } @{ $list->{connections} };
+}), 'both ends of a connection that has made few calls are young');
+like($list->{connections}[0]{reason}, qr/too young: \d+ calls so far/, '... which is why it is not user-level');
+like(ctl('list')->{out}, qr/too young.*\n  - not asked yet  netbench\.exe/, '... as people are told');
 end_all();
 
 my $bare = put("$build/netbench.exe", folder_of('bare') . '/netbench.exe');

@@ -9,7 +9,8 @@
 
 static const char *const variables[] = {"VMMC_ENABLED",  "VMMC_INCLUDE_PORTS", "VMMC_EXCLUDE_PORTS",
                                         "VMMC_RING_SIZE", "VMMC_RING_MAX",     "VMMC_SPIN",
-                                        "VMMC_WAIT",     "VMMC_LOG_LEVEL",     "VMMC_LOG_FILE"};
+                                        "VMMC_WAIT",     "VMMC_LOG_LEVEL",     "VMMC_LOG_FILE",
+                                        "VMMC_MEET_AFTER"};
 static char ini_path[64], log_path[64];
 
 static int fresh_files(void **state)
@@ -64,6 +65,7 @@ static void defaults_hold_without_any_source(void **state)
     assert_true(config.enabled);
     assert_int_equal(config.ring_bytes, 16 << 10);
     assert_int_equal(config.ring_max_bytes, 4 << 20);
+    assert_int_equal(config.meet_after, 4);
     assert_int_equal(config.rings_mb, sizeof(void *) == 8 ? 1024 : 256);
     assert_int_equal(config.spin_us, 100);
     assert_int_equal(config.wait, WAIT_AUTO);
@@ -108,10 +110,12 @@ static void the_environment_goes_before_the_file(void **state)
     (void)state;
     write_ini("spin=5\nwait=event\nlog_level=debug\nenabled=0");
     setenv("VMMC_SPIN", "77", 1);
+    setenv("VMMC_MEET_AFTER", "0", 1);
     setenv("VMMC_WAIT", "futex", 1);
     setenv("VMMC_ENABLED", "", 1); /* empty is not set */
     config_load(&config, ini_path);
     assert_int_equal(config.spin_us, 77);
+    assert_int_equal(config.meet_after, 0);
     assert_int_equal(config.wait, WAIT_FUTEX);
     assert_int_equal(config.log_level, LOG_ERROR);
     assert_false(config.enabled);
@@ -131,6 +135,7 @@ static const wrong_value_t wrong_values[] = {
     {"VMMC_RING_MAX", "18446744073709617152"}, {"VMMC_SPIN", "1e3"},
     {"VMMC_SPIN", "100001"},          {"VMMC_SPIN", "0x10"},
     {"VMMC_SPIN", "+1"},              {"VMMC_SPIN", "K"},
+    {"VMMC_MEET_AFTER", "-1"},        {"VMMC_MEET_AFTER", "soon"},
     {"VMMC_BLOCKING_HOOKS", "auto"},  {"VMMC_BLOCKING_HOOKS", "2"},
     {"VMMC_WAIT", "poll"},            {"VMMC_WAIT", "FUTEX"},
     {"VMMC_INCLUDE_PORTS", "0"},      {"VMMC_INCLUDE_PORTS", "65536"},
