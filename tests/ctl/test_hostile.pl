@@ -7,7 +7,7 @@ use Test::More;
 use ctl_test;
 
 my @lies = qw(garbage nowhere endless outside reason modules);
-my %ours = (WINEDLLOVERRIDES => 'wsock32=n,b');
+my %ours = (WINEDLLOVERRIDES => 'wsock32=n,b', VMMC_MEET_AFTER => '0');
 my $port = "$scratch/port";
 
 sub honest {

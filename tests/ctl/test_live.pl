@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 use ctl_test;
 
-my %ours = (WINEDLLOVERRIDES => 'wsock32=n,b');
+my %ours = (WINEDLLOVERRIDES => 'wsock32=n,b', VMMC_MEET_AFTER => '0');
 my $pairs = 0;
 
 # A pair that exchanges a little and then is silent for a minute.
