@@ -64,14 +64,14 @@ static void try_all_soon(copy_choice_t *choice)
 /* One stretch that was unusual may be an accident, two are not. */
 static void end_usual(copy_choice_t *choice, uint64_t cost)
 {
-    bool far = choice->cost && FAR_FROM(cost, choice->cost);
-    if (far && choice->changed)
+    bool unusual = choice->cost && FAR_FROM(cost, choice->cost);
+    if (unusual && choice->changed)
         try_all_soon(choice);
-    if (!choice->cost || (far && choice->changed))
+    if (!choice->cost || (unusual && choice->changed))
         choice->cost = cost;
-    else if (!far)
+    else if (!unusual)
         choice->cost = (3 * choice->cost + cost) / 4;
-    choice->changed = far && !choice->changed;
+    choice->changed = unusual && !choice->changed;
 }
 
 static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
