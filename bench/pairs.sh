@@ -127,7 +127,7 @@ start_foreign_player() {
 find_wineserver() {
     local process
     for process in /proc/[0-9]*; do
-        [ "$(cat "$process/comm" 2>/dev/null)" = wineserver ] || continue
+        [[ $(cat "$process/comm" 2>/dev/null) == wineserver* ]] || continue # Debian's has its bitness behind it
         tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qx "WINEPREFIX=$WINEPREFIX" || continue
         ps -o pgid= -p "${process#/proc/}" >"$scratch/common.groups"
     done
