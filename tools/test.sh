@@ -10,8 +10,14 @@ tools/build.sh "${presets[@]}"
 keep_wineserver
 trap stop_wineserver EXIT
 
-# usage: choice_for PRESET      what of its tests this machine can run, for ctest
-choice_for() { [ "$1" != i686 ] || runs_32 || echo "-L generator"; }
+# usage: choice_for PRESET      for ctest: what of its tests this machine can run, and how many at once
+# Natively the tests of crashes, which mostly wait, run beside the others, which ask for two processors.
+choice_for() {
+    case $1 in
+        native | native-asan) echo "-j 3" ;;
+        i686) runs_32 || echo "-L generator" ;;
+    esac
+}
 
 failed=()
 for preset in "${presets[@]}"; do
