@@ -182,7 +182,8 @@ void wait_sleep(waiter_t *waiter, bool futex, uint64_t timeout_us)
         os_yield(UINT32_MAX);
         return;
     }
-    uint64_t limit = waiter->rested || timeout_us < WAIT_NAP_US ? timeout_us : WAIT_NAP_US;
+    uint64_t most = waiter->rested ? WAIT_REST_US : WAIT_NAP_US;
+    uint64_t limit = timeout_us < most ? timeout_us : most;
     if (futex && !waiter->rested)
         sleep_in(waiter, WAITER_IN_FUTEX, limit);
     else if (wait_event(waiter)) /* alertable: WinSock's blocking calls run queued APCs */

@@ -8,8 +8,8 @@
  * number, or the sleeper sees the condition.  From then on everybody sees the number, and the two swaps order the rest:
  * each look that follows a sleep, or begins a wait for which the number was left where it is, is a single one.
  * Should a processor be stranger than that, it turns a lost wake-up into a delay: the first sleep after arming or being
- * woken is WAIT_NAP_US at most, and when that has passed all that was under way then is visible.  Later ones have no
- * end. */
+ * woken is WAIT_NAP_US at most, and when that has passed all that was under way then is visible.  Later ones end by
+ * themselves only for the sake of a waker that cannot open our event: after WAIT_REST_US. */
 #ifndef VMMC_WAIT_H
 #define VMMC_WAIT_H
 
@@ -18,6 +18,7 @@
 
 #define WAIT_LOOK_US 20
 #define WAIT_NAP_US 25000
+#define WAIT_REST_US 1000000 /* a waker without handles or memory to open our event cannot set it */
 #define WAIT_FOREVER UINT64_MAX
 
 typedef struct waiter waiter_t;

@@ -31,6 +31,6 @@ esac
 keep_wineserver
 seconds=$((minutes * 60))
 [ -z "$seed" ] || export API_SEED=$seed
-export WINEDLLOVERRIDES=wsock32=n,b EXPECT_DLL=ours SOAK_SECONDS=$seconds SOAK_STREAMS=$streams SOAK_CYCLES=$cycles
+export WINEDLLOVERRIDES=wsock32=n,b EXPECT_DLL=ours VMMC_MEET_AFTER=0 SOAK_SECONDS=$seconds SOAK_STREAMS=$streams SOAK_CYCLES=$cycles
 export API_SECONDS=$((seconds + cycles / 10 + 600)) VMMC_TEST_TIMEOUT=$((3 * (seconds + cycles / 10 + 600)))
 "$root/tools/wine.sh" "$program" </dev/null
