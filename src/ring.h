@@ -1,8 +1,9 @@
-/* ring: copying to and from a circular buffer whose capacity is a power of two, and nothing else.
+/* ring: copying to and from a circular buffer whose capacity is a power of two, and fetching lines ahead.
  * Positions are stream offsets modulo 2^32; the caller has checked that the bytes are there, or that there is room. */
 #ifndef VMMC_RING_H
 #define VMMC_RING_H
 
+#include "atomics.h"
 #include "vmmc.h"
 
 #define RING_LARGE_GET 8192u
@@ -35,6 +36,25 @@ static inline void ring_get(const vmmc_region_t *ring, uint32_t position, uint8_
     vmmc_copy(ring_way_out(first), bytes, ring->base + (position & (ring->size - 1)), first);
     if (__builtin_expect(first < count, 0))
         vmmc_copy(ring_way_out(count - first), bytes + first, ring->base, count - first);
+}
+
+/* A small message leaves the processor nothing to overlap the transfer of its lines with: the next call is too far away.
+ * So each fetches as many lines as it has itself from where a later message will lie: from `position` on, if the caller
+ * is certain that those are not the other side's now, or they would be taken from under its hands. */
+#define RING_SMALL 2048u
+#define RING_AHEAD 2048u
+
+static inline void ring_fetch_to_read(const vmmc_region_t *ring, uint32_t position, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at += SHM_LINE)
+        __builtin_prefetch(ring->base + ((position + at) & (ring->size - 1)));
+}
+
+/* A processor without the instruction does nothing. */
+static inline void ring_fetch_to_write(const vmmc_region_t *ring, uint32_t position, uint32_t count)
+{
+    for (uint32_t at = 0; at < count; at += SHM_LINE)
+        __asm__ volatile("prefetchw %0" : : "m"(ring->base[(position + at) & (ring->size - 1)]));
 }
 
 #endif

@@ -315,6 +315,12 @@ static inline uint32_t count_at_once(stream_t *stream, const transfer_t *transfe
     return count;
 }
 
+static inline void fetch_ahead(const half_t *rx, uint32_t count)
+{
+    if (count <= RING_SMALL && rx->known - rx->position >= RING_AHEAD + count)
+        ring_fetch_to_read(&rx->ring, rx->position + RING_AHEAD, count);
+}
+
 int stream_receive(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
@@ -322,6 +328,7 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
     uint32_t count = count_at_once(stream, transfer);
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
+    fetch_ahead(rx, count);
     stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
     return (int)count;

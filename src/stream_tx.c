@@ -593,12 +593,19 @@ static inline bool can_send_at_once(stream_t *stream, const transfer_t *transfer
     return ring_room(tx, transfer->count) >= transfer->count && !vmmc_link_is_dead(stream->link);
 }
 
+static inline void fetch_ahead(const half_t *tx, uint32_t count)
+{
+    if (count <= RING_SMALL && tx->ring.size - (tx->position - tx->seen) >= RING_AHEAD + count)
+        ring_fetch_to_write(&tx->ring, tx->position + RING_AHEAD, count);
+}
+
 int stream_send(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
     lock_take(&tx->lock);
     if (__builtin_expect(!can_send_at_once(stream, transfer), 0))
         return send_slowly(stream, transfer);
+    fetch_ahead(tx, transfer->count);
     put(tx, transfer->bytes, transfer->count);
     publish_tail(stream, transfer->count);
     copy_choice_note(&tx->choice, transfer->count, tx->ring.size);
