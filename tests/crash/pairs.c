@@ -1,9 +1,8 @@
 /* pairs: see pairs.h. */
 #include "pairs.h"
 
+#include "lending.h"
 #include "rendezvous.h"
-#include "unit.h"
-#include "vmmc_lend.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -48,6 +47,7 @@ typedef struct run {
     board_t *board;
     int fds[PAIRS_ROUNDS][PAIRS_STREAMS];
     int channel;       /* victim and survivor */
+    int tokens[PAIRS_ROUNDS]; /* the same, for loans */
     int heir_fd, heir; /* survivor and successor: a connection, and a channel */
     stream_t streams[PAIRS_STREAMS];
     meeting_t meetings[PAIRS_STREAMS];
@@ -390,7 +390,7 @@ static void *receive_all(void *argument)
     return NULL;
 }
 
-/* ---- leaving and lending, besides ---- */
+/* ---- leaving, besides ---- */
 
 static void *leave(void *argument)
 {
@@ -408,6 +408,7 @@ typedef struct traffic {
     unit_watcher_t watcher;
     pthread_t leaver;
     bool leaves;
+    lending_t lending;
 } traffic_t;
 
 static uint32_t seed_of(const run_t *run, enum who sender, unsigned round, unsigned stream)
@@ -437,6 +438,12 @@ static void start_traffic(run_t *run, traffic_t *traffic, unsigned round)
     traffic->leaves = traits & (run->who == VICTIM ? LOAD_VICTIM_LEAVES : LOAD_SURVIVOR_LEAVES);
     if (traffic->leaves)
         traffic->leaver = unit_thread(leave, run);
+    if ((traits & LOAD_LENDS) && run->meetings[0].state == MEETING_MADE)
+        traffic->lending = (lending_t){.link = run->meetings[0].link, .mailbox = run->meetings[0].mailbox,
+                                       .channel = run->tokens[round], .seed = 7 + round,
+                                       .may_close = load_relaxed(&run->table->way) == KILL_NOT &&
+                                                    run->meanwhile == MEANWHILE_CLOSES};
+    lending_start(&traffic->lending);
     pthread_mutex_lock(&in_call);
     run->busy_streams = run->load->streams;
     pthread_mutex_unlock(&in_call);
@@ -453,6 +460,9 @@ static void end_traffic(run_t *run, traffic_t *traffic)
         store_release(&run->board->ended, (uint32_t)os_now_us());
     if (traffic->leaves)
         unit_join(traffic->leaver);
+    lending_end(&traffic->lending);
+    if (traffic->lending.fault)
+        NOTE(run, "process %d: %s", run->who, traffic->lending.fault);
 }
 
 static void close_all(run_t *run, traffic_t *traffic, unsigned round)
@@ -729,36 +739,41 @@ static _Noreturn void be(run_t *run)
     _exit(0);
 }
 
+typedef struct ends {
+    int pairs[PAIRS_ROUNDS][PAIRS_STREAMS][2];
+    int tokens[PAIRS_ROUNDS][2];
+    int channel[2], heir_fd[2], heir[2];
+} ends_t;
+
 /* Every process keeps its own ends only: what another one holds would not end with it. */
-static void keep_own_ends(run_t *run, int pairs[][PAIRS_STREAMS][2], int channel[2], int heir_fd[2], int heir[2])
+static void keep_own_ends(run_t *run, const ends_t *ends)
 {
     unsigned end = run->who == VICTIM ? 0 : 1;
     for (unsigned round = 0; round < run->load->rounds; round++) {
         for (unsigned i = 0; i < run->load->streams; i++) {
-            run->fds[round][i] = pairs[round][i][end];
-            close(pairs[round][i][1 - end]);
+            run->fds[round][i] = ends->pairs[round][i][end];
+            close(ends->pairs[round][i][1 - end]);
             if (run->who == SUCCESSOR)
-                close(pairs[round][i][end]);
+                close(ends->pairs[round][i][end]);
         }
+        run->tokens[round] = ends->tokens[round][end];
+        close(ends->tokens[round][1 - end]);
+        if (run->who == SUCCESSOR)
+            close(ends->tokens[round][end]);
     }
-    run->channel = channel[end];
-    close(channel[1 - end]);
+    run->channel = ends->channel[end];
+    close(ends->channel[1 - end]);
     if (run->who == SUCCESSOR)
-        close(channel[end]);
-    run->heir_fd = heir_fd[run->who == SURVIVOR];
-    run->heir = heir[run->who == SURVIVOR];
+        close(ends->channel[end]);
+    run->heir_fd = ends->heir_fd[run->who == SURVIVOR];
+    run->heir = ends->heir[run->who == SURVIVOR];
     for (int i = 0; i < 2; i++) {
         if (run->who == VICTIM || i != (run->who == SURVIVOR)) {
-            close(heir_fd[i]);
-            close(heir[i]);
+            close(ends->heir_fd[i]);
+            close(ends->heir[i]);
         }
     }
 }
-
-typedef struct ends {
-    int pairs[PAIRS_ROUNDS][PAIRS_STREAMS][2];
-    int channel[2], heir_fd[2], heir[2];
-} ends_t;
 
 static void set_options(const workload_t *load, int fd)
 {
@@ -778,6 +793,7 @@ static void open_ends(const workload_t *load, ends_t *ends)
             for (int end = 0; end < 2; end++)
                 set_options(load, ends->pairs[round][i][end]);
         }
+        unit_check(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends->tokens[round]) == 0);
     }
     unit_tcp_pair(ends->heir_fd);
     unit_check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends->channel) == 0);
@@ -789,6 +805,8 @@ static void close_ends(const workload_t *load, ends_t *ends)
     for (int end = 0; end < 2; end++) {
         for (unsigned i = 0; i < load->rounds * load->streams; i++)
             close(ends->pairs[i / load->streams][i % load->streams][end]);
+        for (unsigned round = 0; round < load->rounds; round++)
+            close(ends->tokens[round][end]);
         close(ends->channel[end]);
         close(ends->heir_fd[end]);
         close(ends->heir[end]);
@@ -859,7 +877,7 @@ void pairs_run(const workload_t *load, part_t part, meanwhile_t meanwhile, uint3
             run = (run_t){.load = load, .who = (enum who)who, .seed = seed, .table = table, .board = board,
                           .posts = (who == VICTIM) == (part == VICTIM_POSTS), .meanwhile = meanwhile,
                           .victim = children[VICTIM]};
-            keep_own_ends(&run, ends.pairs, ends.channel, ends.heir_fd, ends.heir);
+            keep_own_ends(&run, &ends);
             be(&run);
         }
     }

@@ -20,6 +20,7 @@ enum workload_traits {
     LOAD_CLOSE_EARLY = 32,   /* the victim closes with bytes unread */
     LOAD_CANCELS = 64,       /* whoever posts first withdraws at once */
     LOAD_LATE_READER = 128,  /* nobody reads before all has been sent that can be */
+    LOAD_LENDS = 256,        /* memory is lent both ways, besides */
 };
 
 typedef struct workload {

@@ -1,7 +1,8 @@
 /* points: ends or stops a process at every point between two stores to shared memory that its workloads reach, natively.
- * usage: crash_points [--stop 1] [--seed N] [--hits N] [--only WORKLOAD]
+ * usage: crash_points [--stop 1] [--seed N] [--hits N] [--share N] [--only WORKLOAD]
  * First every workload runs unharmed and its points are counted; then the victim is ended at the first hit of each, and at
- * --hits random ones.  A listing says which points no workload has reached.
+ * --hits random ones.  With --share at one in N of a workload's points, at others in the next workload.  A listing says
+ * which points no workload has reached.
  * With --stop it is stopped there, as in a debugger, while the survivor does one of several things in turn (pairs.h), and
  * goes on afterwards. */
 #include "pairs.h"
@@ -22,6 +23,7 @@ static const workload_t workloads[] = {
     {"both leave", LOAD_VICTIM_LEAVES | LOAD_SURVIVOR_LEAVES | LOAD_VIEWS, 2, 1, 100000, 3000, 4096, 65536, false},
     {"late reader", LOAD_LATE_READER, 1, 1, 400000, 30000, 4096, 16384, false},
     {"close early", LOAD_CLOSE_EARLY, 2, 1, 30000, 2000, 4096, 16384, false},
+    {"lends", LOAD_LENDS, 1, 2, 20000, 2000, 4096, 16384, false},
     {"cancels", LOAD_CANCELS, 4, 2, 3000, 300, 4096, 4096, false},
 };
 #define WORKLOADS (sizeof workloads / sizeof *workloads)
@@ -31,7 +33,7 @@ static const char *const phase_names[KILL_PHASES] = {"before", "amid", "after"};
 static struct {
     kill_table_t *table;
     uint32_t seed, random;
-    unsigned hits;
+    unsigned hits, share, turn;
     bool stops;
     const char *only;
     unsigned kills, missed, faults, by_kernel;
@@ -86,6 +88,12 @@ static void end_at(const workload_t *load, part_t part, int entry, unsigned phas
     }
 }
 
+/* One in session.share, beginning somewhere else for each workload. */
+static bool is_in_share(void)
+{
+    return session.turn++ % session.share == 0;
+}
+
 static void explore(const workload_t *load, part_t part)
 {
     static uint32_t counts[KILL_ENTRIES][KILL_PHASES];
@@ -99,7 +107,7 @@ static void explore(const workload_t *load, part_t part)
     }
     for (uint32_t i = 0; i < used; i++) {
         for (unsigned phase = 0; phase < KILL_PHASES; phase++) {
-            if (session.stops && session.tries[i][phase] >= MEANWHILES)
+            if ((session.stops && session.tries[i][phase] >= MEANWHILES) || !is_in_share())
                 continue;
             if (counts[i][phase])
                 end_at(load, part, (int)i, phase, 1);
@@ -158,7 +166,7 @@ static void report(void)
 
 static void parse(int argc, char **argv)
 {
-    session.seed = 1;
+    session.seed = session.share = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--stop") == 0)
             session.stops = atoi(argv[i + 1]) != 0;
@@ -166,6 +174,8 @@ static void parse(int argc, char **argv)
             session.seed = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--hits") == 0)
             session.hits = (unsigned)atoi(argv[i + 1]);
+        else if (strcmp(argv[i], "--share") == 0 && atoi(argv[i + 1]) > 0)
+            session.share = (unsigned)atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--only") == 0)
             session.only = argv[i + 1];
     }
