@@ -16,7 +16,7 @@ sub pair {
     launch(\%both, $how{server} // "$build/netbench.exe", 'server', '--port-file', spell($port));
     wait_for(sub { -s $port }) or die 'the server did not start';
     launch(\%both, $how{client} // "$build/netbench.exe", 'client', 'idle', '--port-file', spell($port),
-        '--milliseconds', '60000', '--warm-up', $how{warm_up} // '30');
+        '--milliseconds', '60000', '--warm-up', $how{warm_up} // '1000');
     chomp(my $number = slurp($port));
     return $number =~ s/\r//r;
 }
