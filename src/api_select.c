@@ -1,7 +1,7 @@
 /* api_select: select over user-level and kernel sockets in any mixture, and __WSAFDIsSet.
  *
  * User-level sockets are asked in user space.  A set without any goes straight to the kernel.  In a mixed set the kernel
- * sockets are looked at when nothing else is ready, and now and then when the rings are busy; for the sleep they are
+ * sockets are looked at when nothing else is ready, and every half a millisecond when the rings are busy; for the sleep they are
  * handed to kpoll, so that the thread sleeps on its own waiter alone. */
 #include "api.h"
 #include "kpoll.h"
@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define KERNEL_LOOK_RATIO 16 /* with ready user-level sockets, kernel sockets are looked at in one call of so many */
 #define ASK_AGAIN (-2) /* the result of a round that has none */
 #define FALLBACK_NAP_US 10000 /* where a kernel socket cannot be watched */
 #define INLINE_MEMBERS 72
@@ -46,6 +45,7 @@ typedef struct selection {
     unsigned count, kernel_members;
     bool strangers; /* handles that only the kernel can judge */
     bool halfway;   /* a stream with one direction by the kernel: it is one socket, and is not looked at by halves */
+    sock_t *first_by_kernel; /* stands for all kernel members of the set: when they were looked at last; NULL: a stranger's */
     uint64_t deadline;
     void *memory; /* of a large selection */
     member_t inline_members[INLINE_MEMBERS];
@@ -149,6 +149,8 @@ static unsigned ask_streams(selection_t *all)
         int answer = ask_stream(member);
         member->by_kernel = answer == STREAM_BY_KERNEL;
         all->halfway |= member->by_kernel && is_halfway(member->sock);
+        if (member->by_kernel && all->kernel_members == 0)
+            all->first_by_kernel = member->sock;
         member->ready = answer == 1;
         all->kernel_members += member->by_kernel;
         ready += member->ready;
@@ -181,6 +183,8 @@ static int ask_kernel(selection_t *all)
     struct timeval none = {0, 0};
     if (!all->kernel_members)
         return 0;
+    if (all->first_by_kernel)
+        store_relaxed(&all->first_by_kernel->select_looked, wait_moment());
     make_kernel_sets(all);
     int ready = real_select(0, kernel_set(all, READS), kernel_set(all, WRITES), kernel_set(all, EXCEPTS), &none);
     for (unsigned i = 0; ready > 0 && i < all->count; i++) {
@@ -396,18 +400,22 @@ static int report(selection_t *all)
     return total;
 }
 
+/* Where user-level sockets are ready, the kernel is asked about the others only if that was not done for a while: it takes
+ * fifty times as long. */
+static bool is_time_for_kernel(const selection_t *all)
+{
+    return all->strangers || all->halfway ||
+           (all->kernel_members && wait_has_been_long(load_relaxed(&all->first_by_kernel->select_looked)));
+}
+
 /* One round: a result, or ASK_AGAIN. */
 static int select_round(selection_t *all, uint32_t *learnt_spin)
 {
-    static word_t calls;
     unsigned ready = ask_streams(all);
     if (all->kernel_members == all->count)
         return select_by_kernel(all);
-    if (ready) {
-        bool look = all->strangers || all->halfway ||
-                    (all->kernel_members && word_add(&calls, 1) % KERNEL_LOOK_RATIO == 0);
-        return look && ask_kernel(all) < 0 ? SOCKET_ERROR : report(all);
-    }
+    if (ready)
+        return is_time_for_kernel(all) && ask_kernel(all) < 0 ? SOCKET_ERROR : report(all);
     uint64_t now = os_now_us();
     if (now < all->deadline && spin_for_news(all, spin_budget_us(learnt_spin))) {
         spin_learn(learnt_spin, true);
