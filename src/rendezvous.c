@@ -253,6 +253,7 @@ static void post(meeting_t *meeting)
     rendezvous_shm_t *record = take_free_record(meeting);
     if (!record) {
         fail(meeting, "the rendezvous table is full");
+        meeting->was_full = true;
         return;
     }
     store_plain(record->poster, *vmmc_self());

@@ -27,6 +27,7 @@ typedef struct meeting {
     meeting_state_t state;
     uint32_t home; /* where the records of this connection may begin */
     const char *why; /* FAILED: why, for the log */
+    bool was_full;   /* FAILED: there was no room for a record, which may be different soon */
     uint32_t record;
     uint32_t tag; /* the record's generation, as it stands in its state word */
     uintptr_t socket;

@@ -27,6 +27,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     store_relaxed(&sock->kernel_nonblocking, 0);
     store_relaxed(&sock->connecting, 0);
     store_relaxed(&sock->listening, 0);
+    sock->meet_calls = 0;
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->receive_buffer = sock->send_buffer = 0;
     sock->linger_on = sock->linger_seconds = 0;
@@ -181,12 +182,17 @@ static void note_kernel_connection(sock_t *sock)
     lock_release(&sock->lock);
 }
 
+static uint64_t calls_of(const sock_t *sock)
+{
+    return sock->stream.tx.counters.calls + sock->stream.rx.counters.calls;
+}
+
 /* The counters are read without their locks: a torn one makes a meeting a little earlier or later. */
 static bool is_young(const sock_t *sock, uint32_t sending)
 {
     const counters_t *sent = &sock->stream.tx.counters, *received = &sock->stream.rx.counters;
-    return sent->calls + received->calls < settings()->meet_after &&
-           sent->bytes + received->bytes + sending < MUCH_BYTES;
+    return calls_of(sock) < sock->meet_calls ||
+           (calls_of(sock) < settings()->meet_after && sent->bytes + received->bytes + sending < MUCH_BYTES);
 }
 
 static bool may_be_connected(const sock_t *sock)
@@ -204,12 +210,25 @@ static void come_to_be(sock_t *sock)
     lock_release(&sock->lock);
 }
 
+/* Many ends may wait for their others at a time, and not for long.  Called with sock->lock held. */
+static void postpone_meeting(sock_t *sock)
+{
+    sock->meet_calls = (uint32_t)(2 * calls_of(sock) + 2);
+    store_release(&sock->mode, SOCK_YOUNG);
+    log_info("socket %lu: there is no room for its meeting, which is tried again at its call %lu",
+             (unsigned long)sock->handle, (unsigned long)sock->meet_calls);
+}
+
 /* Called with sock->lock held. */
 static void begin_meeting(sock_t *sock, const endpoint_t *self, const endpoint_t *peer, const char *why)
 {
     note_connection(sock, self, peer);
     if (!why) {
         meeting_begin(&sock->meeting, sock->handle, self, peer, kernel_still_connected);
+        if (sock->meeting.state == MEETING_FAILED && sock->meeting.was_full) {
+            postpone_meeting(sock);
+            return;
+        }
         why = sock->meeting.state == MEETING_FAILED ? sock->meeting.why : NULL;
     }
     if (why)

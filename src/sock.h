@@ -38,6 +38,7 @@ typedef struct sock {
     word_t mode;
     vmmc_lock_t lock; /* changes of mode */
     meeting_t meeting;
+    uint32_t meet_calls;       /* no meeting is tried before so many calls, since there was no room for the last one */
     word_t nonblocking;        /* as the program set it */
     word_t kernel_nonblocking; /* as the kernel socket is */
     word_t connecting;         /* sock_connecting_t */
@@ -46,6 +47,7 @@ typedef struct sock {
     uint32_t receive_buffer, send_buffer;         /* bytes; 0: not set by the program */
     uint16_t linger_on, linger_seconds;
     kpoll_t kpoll;
+    word_t select_looked;  /* wait_moment() of the last select that asked the kernel about it */
     word_t async_events;   /* what WSAAsyncSelect has selected; 0: nothing */
     struct async *async;   /* async.h */
     sock_story_t story;

@@ -340,6 +340,27 @@ static void records_that_lie_join_nobody(void **state)
     close_both(s, t);
 }
 
+/* As when thousands of connections are made at a time, whose other ends come a moment later. */
+static void a_full_table_only_delays_streams(void **state)
+{
+    const unsigned short nobody[2] = {1, 2};
+    SOCKET s, t, client, server;
+    (void)state;
+    tcp_used_pair(&s, &t);
+    rendezvous_table_shm_t *table = open_table();
+    CHECK(post_lies(table, ALL_AT_WORK, nobody) > RENDEZVOUS_RECORDS / 2);
+    tcp_pair(&client, &server);
+    talk(client, server);
+    CHECK(!is_user_level(client));
+    take_lies_back(table, ALL_AT_WORK);
+    for (int turn = 0; turn < 100 && !(is_user_level(client) && is_user_level(server)); turn++)
+        talk(client, server);
+    CHECK(is_user_level(client) && is_user_level(server));
+    UnmapViewOfFile(table);
+    close_both(client, server);
+    close_both(s, t);
+}
+
 static const role_t roles[] = {{"talk_by_kernel", talk_by_kernel}};
 
 /* The first case must not hold the table. */
@@ -347,6 +368,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_table_whose_name_is_taken_leaves_connections_on_the_kernel),
     CASE(everything_we_make_is_for_its_owner_alone),
     CASE(records_that_lie_join_nobody),
+    CASE(a_full_table_only_delays_streams),
 };
 
 HARNESS_MAIN(roles, tests)
