@@ -8,7 +8,7 @@
 
 enum {
     CROWDS = 4, /* client processes of the open streams */
-    ROUNDS = 3,
+    ROUNDS = 12, /* whose meeting found no room has the next tries at its calls 2, 6 and 14 */
     WORKERS = 6,
     LEGS_MOST = 12,
     PIECE = 16384,
