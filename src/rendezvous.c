@@ -101,11 +101,11 @@ static bool is_abandoned(const rendezvous_shm_t *record, uint32_t state)
     }
 }
 
-/* The right to fill or to claim a record; that of a dead process is taken over. */
+/* The right to fill or to claim a record.  That of a dead process is for finish_for_the_dead() alone: who took it over for
+ * work of his own, and found that the record is not what it was, would give up what alone tells of the death. */
 static bool begin_work(rendezvous_shm_t *record)
 {
-    uint32_t worker = load_acquire(&record->worker);
-    return (worker == 0 || worker_is_gone(record)) && word_replace(&record->worker, worker, vmmc_self()->pid);
+    return word_replace(&record->worker, 0, vmmc_self()->pid);
 }
 
 static void end_work(rendezvous_shm_t *record)
@@ -235,8 +235,10 @@ static rendezvous_shm_t *take_free_record(meeting_t *meeting)
     for (int pass = 0; pass < 2; pass++) {
         for (unsigned step = 0; step < RENDEZVOUS_PROBES; step++) {
             rendezvous_shm_t *record = probe(meeting, step, &meeting->record);
-            uint32_t word = load_acquire(&record->state), state = STATE_OF(word);
-            if ((state != RENDEZVOUS_FREE && (pass == 0 || !is_abandoned(record, state))) || !begin_work(record))
+            if (pass == 1)
+                sweep(record);
+            uint32_t word = load_acquire(&record->state);
+            if (STATE_OF(word) != RENDEZVOUS_FREE || !begin_work(record))
                 continue;
             if (word_replace(&record->state, word, NEXT_TAG(word) | RENDEZVOUS_FILLING)) {
                 meeting->tag = NEXT_TAG(word);

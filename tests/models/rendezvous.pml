@@ -3,10 +3,11 @@
  * word is changed by compare-and-swap alone, which no store overtakes, so there are no store buffers here.
  *
  * Models  rendezvous.c  meeting_begin(), find_posted(), claim(), make_offer(), post(), take_free_record(),
- *                       is_abandoned(), take_back(), meeting_poll(), join(), confirm(), meeting_cancel(), cancel_post()
+ *                       is_abandoned(), begin_work(), end_work(), finish_for_the_dead(), sweep(), rendezvous_sweep(),
+ *                       take_back(), meeting_poll(), join(), confirm(), meeting_cancel(), cancel_post()
  * Proves  Whoever is joined is the other end of the same kernel connection.  Both ends come to the same result, in the
  *         same mailbox, or one of them is dead.  Two ends that live and stay connected do not both wait for the other.
- *         Unless a process has died, no record stays in use that nobody waits for.
+ *         No record stays in use that no living process waits for: at once, or if processes have died, after a sweep.
  *
  * What the proof takes from TCP: the names of a connection are used again only when neither of its ends has them any
  * more.  The ends 0 and 1 are one connection, 2 and 3 another.  There are two ends; or three, of which the third looks
@@ -26,7 +27,10 @@
  * broken: -DENDS=3 -DATTEMPTS=1 -DTAKES_CONFIRMED: a record is taken over, though its claimer lives
  * broken: -DENDS=2 -DRECORDS=2 -DNO_SECOND_LOOK: whoever has posted does not look again
  * broken: -DREUSED -DATTEMPTS=1 -DFILLED_LATE: a record is posted before it is filled
- * broken: -DENDS=2 -DDROPS_CLAIM: a claimer that withdraws does not free the record first */
+ * broken: -DENDS=2 -DDROPS_CLAIM: a claimer that withdraws does not free the record first
+ * broken: -DENDS=2 -DDEATHS=1 -DNO_WORKER: of a record that is being worked on nobody knows by whom
+ * broken: -DENDS=2 -DDEATHS=1 -DTAKES_OVER: who wants to work on a record takes the right of a dead process for it
+ * broken: -DENDS=2 -DDEATHS=1 -DENDS_EARLY: the right to a record is given up before the last change */
 
 #define FREE 0 /* enum rendezvous_state */
 #define FILLING 1
@@ -61,11 +65,12 @@ c_decl {
 #else
 #define EXISTS(end) (end < ENDS)
 #endif
+#define JUDGE 6 /* lives, and has no connection */
 #define NOBODY 7
 
 /* ---- the table: generation * 8 + state ---- */
 
-byte word[RECORDS], poster[RECORDS], poster_name[RECORDS], claimer[RECORDS], box[RECORDS];
+byte word[RECORDS], worker[RECORDS], poster[RECORDS], poster_name[RECORDS], claimer[RECORDS], box[RECORDS];
 
 #define state_of(w) ((w) & 7)
 #define tag_of(w) ((w) & ~7)
@@ -115,6 +120,73 @@ inline change(r, tag, from, to)
     }
 }
 
+#define is_gone(who) ((who) == NOBODY || dead[who])
+#define worker_is_gone(who) ((who) != NOBODY && dead[who])
+#ifdef TAKES_OVER
+#define begins(who) ((who) == NOBODY || worker_is_gone(who))
+#else
+#define begins(who) ((who) == NOBODY)
+#endif
+
+/* `ok`: `end` has the right to fill or to claim record r. */
+inline begin_work()
+{
+    atomic { ok = begins(worker[r]); if :: ok -> worker[r] = end :: else fi }
+}
+
+inline end_work()
+{
+    worker[r] = NOBODY
+}
+
+/* Of a record whose state word was `w`; the rest of it is read later. */
+#ifdef TAKES_CONFIRMED
+#define is_abandoned(w) (state_of(w) == CONFIRMED || (state_of(w) == POSTED && is_gone(poster[r])))
+#elif defined(NO_WORKER)
+#define is_abandoned(w) (state_of(w) == FREE || state_of(w) == FILLING || state_of(w) == CLAIMING -> false : \
+                         (state_of(w) == POSTED -> is_gone(poster[r]) : is_gone(claimer[r])))
+#else
+#define is_abandoned(w) (state_of(w) == FREE -> false : \
+                         (state_of(w) == FILLING || state_of(w) == CLAIMING -> worker_is_gone(worker[r]) : \
+                         (state_of(w) == POSTED -> is_gone(poster[r]) : is_gone(claimer[r]))))
+#endif
+
+/* Frees record r if its word still is `tag`. */
+inline free_if_unchanged()
+{
+    atomic { if :: word[r] == tag -> word[r] = next_tag(tag) | FREE :: else fi }
+}
+
+inline finish_for_the_dead()
+{
+    seen = worker[r];
+    if
+    :: worker_is_gone(seen) ->
+        atomic { ok = (worker[r] == seen); if :: ok -> worker[r] = end :: else fi }
+        if
+        :: ok ->
+            tag = word[r];
+            if
+            :: state_of(tag) == FILLING || state_of(tag) == CLAIMING -> free_if_unchanged()
+            :: else
+            fi;
+            end_work()
+        :: else
+        fi
+    :: else
+    fi
+}
+
+inline sweep()
+{
+#ifndef NO_WORKER
+    finish_for_the_dead();
+#endif
+    tag = word[r];
+    ok = is_abandoned(tag);
+    if :: ok -> free_if_unchanged() :: else fi
+}
+
 /* The other end's record, in `r` and `tag`; or r == RECORDS. */
 inline find_posted()
 {
@@ -133,7 +205,38 @@ inline find_posted()
 #define asks_before_claim connected[end]
 #endif
 
-#define is_gone(who) ((who) == NOBODY || dead[who])
+inline claim_by_right()
+{
+    change(r, tag, POSTED, tag | CLAIMING);
+#ifdef ENDS_EARLY
+    end_work();
+#endif
+    if
+    :: ok ->
+        if
+        :: is_gone(poster[r]) -> change(r, tag, CLAIMING, next_tag(tag) | FREE); ok = false
+        :: else ->
+            atomic {
+                mailbox[end] = end;
+                partner[end] = poster[r];
+                claimer[r] = end;
+                box[r] = mailbox[end]
+            }
+            atomic {
+                change(r, tag, CLAIMING, tag | CLAIMED);
+                record[end] = r;
+                generation[end] = tag;
+                claims = true;
+                outcome[end] = WAITING;
+                ok = true
+            }
+        fi
+    :: else
+    fi;
+#ifndef ENDS_EARLY
+    end_work()
+#endif
+}
 
 /* `ok`: it is settled. */
 inline claim()
@@ -141,40 +244,13 @@ inline claim()
     if
     :: atomic { !asks_before_claim -> outcome[end] = FAILED; ok = true }
     :: asks_before_claim ->
-        change(r, tag, POSTED, tag | CLAIMING);
+        begin_work();
         if
-        :: ok ->
-            if
-            :: is_gone(poster[r]) -> change(r, tag, CLAIMING, next_tag(tag) | FREE); ok = false
-            :: else ->
-                atomic {
-                    mailbox[end] = end;
-                    partner[end] = poster[r];
-                    claimer[r] = end;
-                    box[r] = mailbox[end]
-                }
-                atomic {
-                    change(r, tag, CLAIMING, tag | CLAIMED);
-                    record[end] = r;
-                    generation[end] = tag;
-                    claims = true;
-                    outcome[end] = WAITING;
-                    ok = true
-                }
-            fi
+        :: ok -> claim_by_right()
         :: else
         fi
     fi
 }
-
-#define poster_is_done (state_of(word[r]) == WITHDRAWN || state_of(word[r]) == CONFIRMED)
-#define nobody_finishes (state_of(word[r]) == POSTED -> is_gone(poster[r]) : \
-                         is_gone(claimer[r]) && (poster_is_done || is_gone(poster[r])))
-#ifdef TAKES_CONFIRMED
-#define is_abandoned (state_of(word[r]) == CONFIRMED || (state_of(word[r]) == POSTED && is_gone(poster[r])))
-#else
-#define is_abandoned (state_of(word[r]) >= POSTED && state_of(word[r]) != CLAIMING && (nobody_finishes))
-#endif
 
 /* `ok`: `r` is ours, its generation is in `tag`. */
 inline take_free_record()
@@ -182,15 +258,26 @@ inline take_free_record()
     r = 0;
     do
     :: r == RECORDS -> break
-    :: atomic { r < RECORDS && !(state_of(word[r]) == FREE || is_abandoned) -> r++ }
-    :: atomic { r < RECORDS && (state_of(word[r]) == FREE || is_abandoned) -> tag = word[r] }
-        atomic {
-            ok = (word[r] == tag);
-            if
-            :: ok -> tag = next_tag(tag); word[r] = tag | FILLING; break
-            :: else -> r++
-            fi
-        }
+    :: r < RECORDS ->
+        sweep();
+        tag = word[r];
+        if
+        :: state_of(tag) == FREE -> begin_work()
+        :: else -> ok = false
+        fi;
+        if
+        :: ok ->
+            atomic {
+                ok = (word[r] == tag);
+                if
+                :: ok -> tag = next_tag(tag); word[r] = tag | FILLING; break
+                :: else
+                fi
+            }
+            end_work()
+        :: else
+        fi;
+        r++
     od
 }
 
@@ -202,10 +289,17 @@ inline post()
     :: ok ->
 #ifdef FILLED_LATE
         change(r, tag, FILLING, tag | POSTED);
+        end_work();
         atomic { poster[r] = end; poster_name[r] = name_of(end) }
 #else
         atomic { poster[r] = end; poster_name[r] = name_of(end) }
+#ifdef ENDS_EARLY
+        end_work();
+#endif
         change(r, tag, FILLING, tag | POSTED);
+#ifndef ENDS_EARLY
+        end_work();
+#endif
 #endif
         atomic { record[end] = r; generation[end] = tag; outcome[end] = WAITING }
     :: else -> outcome[end] = FAILED
@@ -255,6 +349,8 @@ inline confirm()
     if
     :: !asks_before_confirm || dead[partner[end]] || dropped[mailbox[end]] ->
         atomic { change(mine, my_tag, CLAIMED, my_tag | WITHDRAWN); outcome[end] = FAILED }
+        r = mine;
+        sweep()
     :: else ->
         atomic {
             change(mine, my_tag, CLAIMED, my_tag | CONFIRMED);
@@ -299,6 +395,8 @@ inline cancel_post()
         :: deaths != 0 -> break /* patience is over */
         fi
     od;
+    r = mine;
+    sweep();
     outcome[end] = FAILED
 }
 
@@ -328,7 +426,7 @@ inline cancel()
 
 proctype end_of_connection(byte end)
 {
-    byte r, tag, attempt;
+    byte r, tag, attempt, seen;
     bool ok, claims, was_connected, withdraws;
 end_unborn:
     connected[end];
@@ -395,24 +493,27 @@ inline check_pair(a)
     assert(outcome[a + 1] != MADE || dead[a] || (outcome[a] == MADE && mailbox[a] == mailbox[a + 1]))
 }
 
-#define waits_for(end, r) (outcome[end] == WAITING && record[end] == (r))
+#define waits_for(end, r) (outcome[end] == WAITING && !dead[end] && record[end] == (r))
 
 active proctype judge()
 {
-    byte r;
-end:
+    byte r, tag, seen, end;
+    bool ok;
+end_judge:
     timeout -> atomic {
         check_pair(0);
         check_pair(2);
-#if DEATHS == 0
+        end = JUDGE;
         do
         :: r == RECORDS -> break
         :: r < RECORDS ->
+#if DEATHS > 0
+            sweep(); /* rendezvous_sweep(), by whoever lives */
+#endif
             assert(state_of(word[r]) == FREE ||
                    waits_for(0, r) || waits_for(1, r) || waits_for(2, r) || waits_for(3, r));
             r++
         od
-#endif
     }
 }
 
@@ -422,7 +523,7 @@ init
     atomic {
         do
         :: r == RECORDS -> break
-        :: r < RECORDS -> poster[r] = NOBODY; claimer[r] = NOBODY; r++
+        :: r < RECORDS -> worker[r] = NOBODY; poster[r] = NOBODY; claimer[r] = NOBODY; r++
         od;
         r = 0;
         run end_of_connection(0);
