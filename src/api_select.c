@@ -177,14 +177,19 @@ static fd_set *kernel_set(const selection_t *all, int kind)
     return all->kernel_sets[kind]->count ? (fd_set *)(void *)all->kernel_sets[kind] : NULL;
 }
 
+static void note_kernel_look(const selection_t *all)
+{
+    if (all->first_by_kernel)
+        store_relaxed(&all->first_by_kernel->select_looked, wait_moment());
+}
+
 /* Ready kernel sockets now, without waiting; or SOCKET_ERROR. */
 static int ask_kernel(selection_t *all)
 {
     struct timeval none = {0, 0};
     if (!all->kernel_members)
         return 0;
-    if (all->first_by_kernel)
-        store_relaxed(&all->first_by_kernel->select_looked, wait_moment());
+    note_kernel_look(all);
     make_kernel_sets(all);
     int ready = real_select(0, kernel_set(all, READS), kernel_set(all, WRITES), kernel_set(all, EXCEPTS), &none);
     for (unsigned i = 0; ready > 0 && i < all->count; i++) {
@@ -363,6 +368,8 @@ static void sleep_armed(selection_t *all)
             break;
     }
     wait_unguard(waiter);
+    if (complete)
+        note_kernel_look(all); /* a kernel socket would have ended the sleep */
     disarm_all(all);
     leave_all(all);
 }
