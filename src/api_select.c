@@ -143,6 +143,7 @@ static unsigned ask_streams(selection_t *all)
 {
     unsigned ready = 0;
     all->kernel_members = 0;
+    all->first_by_kernel = NULL;
     all->halfway = false;
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
