@@ -159,9 +159,8 @@ inline free_if_unchanged()
 
 inline finish_for_the_dead()
 {
-    seen = worker[r];
     if
-    :: worker_is_gone(seen) ->
+    :: atomic { worker_is_gone(worker[r]) -> seen = worker[r] }
         atomic { ok = (worker[r] == seen); if :: ok -> worker[r] = end :: else fi }
         if
         :: ok ->
@@ -177,14 +176,19 @@ inline finish_for_the_dead()
     fi
 }
 
+/* Where nobody dies it finds nothing. */
 inline sweep()
 {
+#if DEATHS > 0 || defined(TAKES_CONFIRMED)
 #ifndef NO_WORKER
     finish_for_the_dead();
 #endif
     tag = word[r];
     ok = is_abandoned(tag);
     if :: ok -> free_if_unchanged() :: else fi
+#else
+    skip
+#endif
 }
 
 /* The other end's record, in `r` and `tag`; or r == RECORDS. */
