@@ -88,15 +88,16 @@ static void end_at(const workload_t *load, part_t part, int entry, unsigned phas
     }
 }
 
-/* One in session.share, beginning somewhere else for each workload. */
-static bool is_in_share(void)
+/* One in session.share, beginning one point further on in each exploration. */
+static bool is_in_share(uint32_t entry, unsigned phase)
 {
-    return session.turn++ % session.share == 0;
+    return (entry * KILL_PHASES + phase + session.turn) % session.share == 0;
 }
 
 static void explore(const workload_t *load, part_t part)
 {
     static uint32_t counts[KILL_ENTRIES][KILL_PHASES];
+    session.turn++;
     run(load, part, -1, 0, 0);
     uint32_t used = load_relaxed(&session.table->used);
     for (uint32_t i = 0; i < used; i++) {
@@ -107,7 +108,7 @@ static void explore(const workload_t *load, part_t part)
     }
     for (uint32_t i = 0; i < used; i++) {
         for (unsigned phase = 0; phase < KILL_PHASES; phase++) {
-            if ((session.stops && session.tries[i][phase] >= MEANWHILES) || !is_in_share())
+            if ((session.stops && session.tries[i][phase] >= MEANWHILES) || !is_in_share(i, phase))
                 continue;
             if (counts[i][phase])
                 end_at(load, part, (int)i, phase, 1);
