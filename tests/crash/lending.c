@@ -28,21 +28,6 @@ static void note(lending_t *lending, const char *what)
         lending->fault = what;
 }
 
-static void fill(void *bytes, uint32_t seed)
-{
-    for (uint32_t i = 0; i < RANGE; i++)
-        ((uint8_t *)bytes)[i] = unit_pattern(seed, i);
-}
-
-static bool fits(const void *bytes, uint32_t seed)
-{
-    for (uint32_t i = 0; i < RANGE; i++) {
-        if (((const uint8_t *)bytes)[i] != unit_pattern(seed, i))
-            return false;
-    }
-    return true;
-}
-
 /* ---- the lender ---- */
 
 static bool lend(lender_t *lender, unsigned number, vmmc_loan_token_t *token)
@@ -50,7 +35,7 @@ static bool lend(lender_t *lender, unsigned number, vmmc_loan_token_t *token)
     lending_t *lending = lender->lending;
     uint32_t loan;
     vmmc_lend_request_t request = {lender->memory.id, (uint64_t)number * RANGE, RANGE, lender};
-    fill((uint8_t *)lender->memory.base + request.offset, lending->seed + number);
+    unit_fill((uint8_t *)lender->memory.base + request.offset, lending->seed + number, 0, RANGE);
     int result = vmmc_lend(lending->link, lending->mailbox, &request, token, &loan);
     if (result == 0)
         lender->out++;
@@ -113,9 +98,9 @@ static bool borrow(lending_t *lending, const vmmc_loan_token_t *token, unsigned 
         note(lending, "a loan cannot be accepted");
         return false;
     }
-    bool right = borrowed.length == RANGE && fits(borrowed.bytes, lending->seed + number);
+    bool right = borrowed.length == RANGE && unit_fits(borrowed.bytes, lending->seed + number, 0, RANGE);
     os_yield(1);
-    if (!right || !fits(borrowed.bytes, lending->seed + number))
+    if (!right || !unit_fits(borrowed.bytes, lending->seed + number, 0, RANGE))
         lending->fault = "a loan has the wrong content";
     if (vmmc_return(token, borrowed.bytes) != 0)
         lending->fault = "a loan cannot be returned";

@@ -240,21 +240,6 @@ typedef struct flow {
     pthread_t thread;
 } flow_t;
 
-static void fill(void *bytes, uint32_t seed, uint32_t offset, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        ((uint8_t *)bytes)[i] = unit_pattern(seed, offset + i);
-}
-
-static bool fits(const void *bytes, uint32_t seed, uint32_t offset, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (((const uint8_t *)bytes)[i] != unit_pattern(seed, offset + i))
-            return false;
-    }
-    return true;
-}
-
 /* Says which bytes of the stream those are instead, if any. */
 static void note_wrong(const flow_t *flow, const uint8_t *bytes, uint32_t count)
 {
@@ -262,7 +247,7 @@ static void note_wrong(const flow_t *flow, const uint8_t *bytes, uint32_t count)
     uint32_t first = 0, other = 0;
     while (first < count && bytes[first] == unit_pattern(flow->seed, flow->done + first))
         first++;
-    while (other < total && !fits(bytes + first, flow->seed, other, look < count - first ? look : count - first))
+    while (other < total && !unit_fits(bytes + first, flow->seed, other, look < count - first ? look : count - first))
         other++;
     NOTE(flow->run, "process %d: wrong bytes at %u, %u received, from the %u-th on they are those at %u of %u; carrier %d",
          flow->run->who, flow->done, count, first, other, total, flow->stream->rx.carrier);
@@ -278,7 +263,7 @@ static int send_plain(flow_t *flow, uint8_t *bytes, uint32_t count)
 {
     transfer_t transfer = request(flow, bytes, count);
     transfer.urgent = (flow->run->load->traits & LOAD_URGENT) && unit_random(&flow->random, 8) == 0;
-    fill(bytes, flow->seed, flow->done, count);
+    unit_fill(bytes, flow->seed, flow->done, count);
     return unit_piece(flow->stream, &transfer, true);
 }
 
@@ -290,8 +275,8 @@ static int send_in_place(flow_t *flow, uint32_t count)
     int result = stream_reserve(flow->stream, &transfer, &view);
     if (result < 0)
         return result;
-    fill(view.spans[0].bytes, flow->seed, flow->done, view.spans[0].count);
-    fill(view.spans[1].bytes, flow->seed, flow->done + view.spans[0].count, view.spans[1].count);
+    unit_fill(view.spans[0].bytes, flow->seed, flow->done, view.spans[0].count);
+    unit_fill(view.spans[1].bytes, flow->seed, flow->done + view.spans[0].count, view.spans[1].count);
     transfer.bytes = view.spans[0].bytes;
     transfer.count = unit_random(&flow->random, view.count + 1);
     result = stream_commit(flow->stream, &transfer);
@@ -341,7 +326,7 @@ static int receive_plain(flow_t *flow, uint8_t *bytes, uint32_t count, bool *rig
 {
     transfer_t transfer = request(flow, bytes, count);
     int result = unit_piece(flow->stream, &transfer, false);
-    *right = result <= 0 || fits(bytes, flow->seed, flow->done, (uint32_t)result);
+    *right = result <= 0 || unit_fits(bytes, flow->seed, flow->done, (uint32_t)result);
     if (!*right)
         note_wrong(flow, bytes, (uint32_t)result);
     return result;
@@ -354,8 +339,8 @@ static int receive_in_place(flow_t *flow, uint32_t count, bool *right)
     int result = stream_borrow(flow->stream, &transfer, &view);
     if (result <= 0)
         return result;
-    *right = fits(view.spans[0].bytes, flow->seed, flow->done, view.spans[0].count) &&
-             fits(view.spans[1].bytes, flow->seed, flow->done + view.spans[0].count, view.spans[1].count);
+    *right = unit_fits(view.spans[0].bytes, flow->seed, flow->done, view.spans[0].count) &&
+             unit_fits(view.spans[1].bytes, flow->seed, flow->done + view.spans[0].count, view.spans[1].count);
     transfer.bytes = view.spans[0].bytes;
     transfer.count = (uint32_t)result;
     return stream_release(flow->stream, &transfer);

@@ -54,12 +54,6 @@ static uint32_t *reclaim_any(peer_t *peer)
     }
 }
 
-static void fill(void *bytes, uint64_t count, uint32_t seed)
-{
-    for (uint64_t i = 0; i < count; i++)
-        ((uint8_t *)bytes)[i] = unit_pattern(seed, i);
-}
-
 static void check(const void *bytes, uint64_t count, uint32_t seed)
 {
     for (uint64_t i = 0; i < count; i++)
@@ -80,7 +74,7 @@ static void lend_to_read(peer_t *peer)
         uint32_t piece = i % PIECES, length = unit_random(&random, PIECE) + 1;
         while (out[piece])
             out[reclaim_any(peer) - loans] = false;
-        fill((uint8_t *)lendable.base + piece * PIECE, length, i);
+        unit_fill((uint8_t *)lendable.base + piece * PIECE, i, 0, length);
         lend(peer, lendable.id, piece * PIECE, length, &loans[piece]);
         out[piece] = true;
     }
@@ -128,7 +122,7 @@ static void borrow_and_fill(peer_t *peer)
         vmmc_loan_token_t token;
         vmmc_borrowed_t borrowed = accept_next(peer, &token);
         unit_check(borrowed.writable);
-        fill(borrowed.bytes, borrowed.length, i);
+        unit_fill(borrowed.bytes, i, 0, borrowed.length);
         unit_check(vmmc_return(&token, borrowed.bytes) == 0);
     }
 }
@@ -164,7 +158,7 @@ static void lend_until_killed(peer_t *peer)
     vmmc_lendable_t lendable;
     uint32_t loans[2];
     unit_check(vmmc_lendable_allocate(LENGTH, false, &lendable) == 0);
-    fill(lendable.base, LENGTH, 1);
+    unit_fill(lendable.base, 1, 0, LENGTH);
     for (int i = 0; i < 2; i++)
         lend(peer, lendable.id, 0, LENGTH, &loans[i]);
     stay_until_killed();

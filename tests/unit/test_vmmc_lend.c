@@ -107,12 +107,6 @@ static void expect_out(connection_t *connection, const loan_t *loan)
     assert_int_equal(try_reclaim(connection, 0, &number, &context), VMMC_EAGAIN);
 }
 
-static void fill(uint8_t *bytes, size_t count, uint32_t seed)
-{
-    for (size_t i = 0; i < count; i++)
-        bytes[i] = unit_pattern(seed, i);
-}
-
 static void check(const void *bytes, size_t count, uint64_t from, uint32_t seed)
 {
     const uint8_t *at = bytes;
@@ -147,7 +141,7 @@ static void what_is_lent_is_the_memory_itself(void **state)
     loan_t loan;
     (void)state;
     open_connection(&connection);
-    fill(base, LENGTH, 1);
+    unit_fill(base, 1, 0, LENGTH);
     lend(&connection, lendable.id, 70001, 100000, &loan);
     expect_out(&connection, &loan);
     accept_loan(&connection, &loan);
@@ -175,7 +169,7 @@ static void what_is_lent_for_writing_can_be_filled(void **state)
     lend(&connection, lendable.id, 0, LENGTH, &loan);
     accept_loan(&connection, &loan);
     assert_true(loan.borrowed.writable);
-    fill(loan.borrowed.bytes, LENGTH, 2);
+    unit_fill(loan.borrowed.bytes, 2, 0, LENGTH);
     give_back(&loan);
     reclaim(&connection, &loan);
     check(lendable.base, LENGTH, 0, 2);
@@ -217,7 +211,7 @@ static void as_many_as_fit_come_back_in_any_order(void **state)
     vmmc_lendable_t lendable = allocate(LENGTH, false);
     (void)state;
     open_connection(&connection);
-    fill(lendable.base, LENGTH, 3);
+    unit_fill(lendable.base, 3, 0, LENGTH);
     for (uint32_t round = 0; round < 3; round++) {
         for (unsigned i = 0; i < ARENA_LOANS; i++) {
             lend(&connection, lendable.id, i % 7 * 1000, 1 + i * 100, &loans[i]);
@@ -286,7 +280,7 @@ static void a_range_of_a_large_memory_is_mapped_alone(void **state)
     loan_t loan, across;
     (void)state;
     open_connection(&connection);
-    fill((uint8_t *)lendable.base + far, 1000, 4);
+    unit_fill((uint8_t *)lendable.base + far, 4, 0, 1000);
     lend(&connection, lendable.id, far, 1000, &loan);
     lend(&connection, lendable.id, ((uint64_t)1 << 30) - 5000, 10000, &across); /* does not fit the grid of windows */
     accept_loan(&connection, &loan);
@@ -432,7 +426,7 @@ static void a_lender_that_lies_gives_nothing_but_its_own(void **state)
     loan_t loan;
     (void)state;
     open_connection(&connection);
-    fill(lendable.base, LENGTH, 6);
+    unit_fill(lendable.base, 6, 0, LENGTH);
     for (size_t i = 0; i < count * count * count; i++) {
         lend(&connection, lendable.id, 0, 1, &loan);
         loan_token_t token;
@@ -485,7 +479,7 @@ static void any_word_may_have_any_value(void **state)
     vmmc_lendable_t lendable = allocate(LENGTH, false);
     (void)state;
     open_connection(&connection);
-    fill(lendable.base, LENGTH, 9);
+    unit_fill(lendable.base, 9, 0, LENGTH);
     scribbler_t scribbler = {&connection.link[0]->arena->lending[0], 0};
     pthread_t thread = unit_thread(scribble, &scribbler);
     for (uint32_t i = 0; i < 20000; i++) {
@@ -519,7 +513,7 @@ static void freed_memory_cannot_be_accepted_and_is_back(void **state)
     loan_t accepted, late;
     (void)state;
     open_connection(&connection);
-    fill(lendable.base, LENGTH, 7);
+    unit_fill(lendable.base, 7, 0, LENGTH);
     lend(&connection, lendable.id, 0, LENGTH, &accepted);
     lend(&connection, lendable.id, 0, LENGTH, &late);
     accept_loan(&connection, &accepted);

@@ -266,16 +266,16 @@ void unit_promote(unit_pair_t *pair)
 
 /* ---- calls of the stream ---- */
 
-static void fill(uint8_t *bytes, uint32_t seed, uint64_t offset, uint32_t count)
+void unit_fill(void *bytes, uint32_t seed, uint64_t offset, uint64_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        bytes[i] = unit_pattern(seed, offset + i);
+    for (uint64_t i = 0; i < count; i++)
+        ((uint8_t *)bytes)[i] = unit_pattern(seed, offset + i);
 }
 
-static bool is_pattern(const uint8_t *bytes, uint32_t seed, uint64_t offset, uint32_t count)
+bool unit_fits(const void *bytes, uint32_t seed, uint64_t offset, uint64_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (bytes[i] != unit_pattern(seed, offset + i))
+    for (uint64_t i = 0; i < count; i++) {
+        if (((const uint8_t *)bytes)[i] != unit_pattern(seed, offset + i))
             return false;
     }
     return true;
@@ -290,7 +290,7 @@ static transfer_t request(const stream_t *stream, void *bytes, uint32_t count, b
 int unit_send(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t count, bool blocking)
 {
     uint8_t *bytes = malloc(count + 1);
-    fill(bytes, seed, offset, count);
+    unit_fill(bytes, seed, offset, count);
     transfer_t transfer = request(stream, bytes, count, blocking);
     int result = stream_send(stream, &transfer);
     free(bytes);
@@ -317,7 +317,7 @@ void unit_expect(stream_t *stream, uint32_t seed, uint64_t offset, uint32_t coun
     while (count) {
         int got = unit_receive(stream, bytes, count < sizeof bytes ? count : sizeof bytes, true);
         unit_check(got > 0);
-        unit_check(is_pattern(bytes, seed, offset, (uint32_t)got));
+        unit_check(unit_fits(bytes, seed, offset, (uint32_t)got));
         offset += (uint32_t)got;
         count -= (uint32_t)got;
     }
@@ -335,7 +335,7 @@ void unit_kernel_expect(int fd, uint32_t seed, uint64_t offset, uint32_t count)
             continue;
         }
         unit_check(got > 0);
-        unit_check(is_pattern(bytes, seed, offset, (uint32_t)got));
+        unit_check(unit_fits(bytes, seed, offset, (uint32_t)got));
         offset += (uint32_t)got;
         count -= (uint32_t)got;
     }
@@ -397,7 +397,7 @@ void *unit_sender(void *argument)
         uint32_t part = unit_random(&random, unit_random(&random, 4) ? program->most : 200) + 1;
         part = part < left ? part : left;
         part = part < program->most ? part : program->most;
-        fill(bytes, program->seed, program->done, part);
+        unit_fill(bytes, program->seed, program->done, part);
         program->result = send_all(program, bytes, part);
     }
     free(bytes);
@@ -422,7 +422,7 @@ void *unit_receiver(void *argument)
             break;
         }
         unit_check((uint32_t)moved <= part);
-        unit_check(is_pattern(bytes, program->seed, program->done, (uint32_t)moved));
+        unit_check(unit_fits(bytes, program->seed, program->done, (uint32_t)moved));
         program->done += (uint32_t)moved;
     }
     free(bytes);

@@ -65,6 +65,10 @@ static inline uint8_t unit_pattern(uint32_t seed, uint64_t offset)
     return (uint8_t)((x ^ (x >> 29)) >> 13);
 }
 
+/* Bytes of that stream from `offset` on: write them; are these they? */
+void unit_fill(void *bytes, uint32_t seed, uint64_t offset, uint64_t count);
+bool unit_fits(const void *bytes, uint32_t seed, uint64_t offset, uint64_t count);
+
 /* Both ends of a stream in this process: `end[0]` claims, `end[1]` joins; kernel sockets in `fd`. */
 typedef struct unit_pair {
     stream_t end[2];
