@@ -71,6 +71,8 @@ unsigned vmmc_link_side(const vmmc_link_t *link);
 bool vmmc_link_has_futex(const vmmc_link_t *link);
 /* True once the other process is known to be dead. */
 bool vmmc_link_is_dead(const vmmc_link_t *link);
+/* The word that says so, not 0, for who asks often; it stays as long as the link. */
+const _Atomic uint32_t *vmmc_link_death(const vmmc_link_t *link);
 /* Call `visit` for every link of this process (the watcher does, to look for deaths). */
 void vmmc_each_link(void (*visit)(vmmc_link_t *link, void *context), void *context);
 /* Ask the system whether the other process lives, and remember the answer.  True: it is dead. */

@@ -25,19 +25,31 @@ void vmmc_copy_start(void);
 bool vmmc_copy_has_string(void);
 void vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count);
 
-/* The short pieces that messages are made of need no call: blocks, and a last one that may overlap. */
+/* Two blocks that may overlap: `block` <= count <= 2 * block. */
+static inline __attribute__((always_inline)) void vmmc__copy_ends(uint8_t *to, const uint8_t *from, uint32_t count,
+                                                                  uint32_t block)
+{
+    memcpy(to, from, block);
+    memcpy(to + count - block, from + count - block, block);
+}
+
+/* The short pieces that messages are made of need no call. */
 static inline void vmmc_copy(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
 {
     if (count > COPY_INLINE_MAX) {
         vmmc_copy_large(way, to, from, count);
+    } else if (count > 64) {
+        for (uint32_t at = 0; at + 32 < count; at += 32)
+            memcpy(to + at, from + at, 32);
+        memcpy(to + count - 32, from + count - 32, 32);
+    } else if (count >= 32) {
+        vmmc__copy_ends(to, from, count, 32);
     } else if (count >= 16) {
-        for (uint32_t at = 0; at + 16 < count; at += 16)
-            memcpy(to + at, from + at, 16);
-        memcpy(to + count - 16, from + count - 16, 16);
+        vmmc__copy_ends(to, from, count, 16);
+    } else if (count >= 8) {
+        vmmc__copy_ends(to, from, count, 8);
     } else if (count >= 4) {
-        for (uint32_t at = 0; at + 4 < count; at += 4)
-            memcpy(to + at, from + at, 4);
-        memcpy(to + count - 4, from + count - 4, 4);
+        vmmc__copy_ends(to, from, count, 4);
     } else {
         for (uint32_t at = 0; at < count; at++)
             to[at] = from[at];

@@ -1,6 +1,7 @@
 /* api_io: send, recv and their kin. */
 #include "api.h"
 #include "async.h"
+#include "sock_small.h"
 
 #define MSG_WAITALL_2 0x8 /* WinSock 2's; Wine's builtin honours it here too.  Other flags it ignores. */
 
@@ -41,24 +42,19 @@ static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int
     return result;
 }
 
-int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
+/* Kept apart, as is the next, so that the fast path saves no registers for it. */
+__attribute__((noinline)) static int send_in_full(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
 {
-    if (api_refuses())
-        return SOCKET_ERROR;
-    sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return send_by_system(sock, s, bytes, count, flags);
     int result = sock_send(sock, s, bytes, count, flags & MSG_OOB ? SOCK_URGENT : 0);
-    if (__builtin_expect(result == -WSAEWOULDBLOCK, 0))
+    if (result == -WSAEWOULDBLOCK)
         async_enable(sock, FD_WRITE);
     return api_result(result);
 }
 
-int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
+__attribute__((noinline)) static int receive_in_full(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
 {
-    if (api_refuses())
-        return SOCKET_ERROR;
-    sock_t *sock = fdtab_get(s);
     if (!is_plain_request(sock, bytes, count))
         return receive_by_system(sock, s, bytes, count, flags);
     unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0) |
@@ -66,6 +62,29 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     int result = api_result(sock_receive(sock, s, bytes, count, wishes));
     async_received(sock, flags & MSG_OOB);
     return result;
+}
+
+int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
+{
+    if (api_refuses())
+        return SOCKET_ERROR;
+    sock_t *sock = fdtab_get(s);
+    int sent = sock && bytes && flags == 0 ? sock_send_small(sock, s, bytes, count) : 0;
+    return __builtin_expect(sent > 0, 1) ? api_result(sent) : send_in_full(sock, s, bytes, count, flags);
+}
+
+int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
+{
+    if (api_refuses())
+        return SOCKET_ERROR;
+    sock_t *sock = fdtab_get(s);
+    int got = 0;
+    if (sock && bytes && flags == 0)
+        got = sock_receive_small(sock, s, bytes, count, !load_relaxed(&sock->nonblocking));
+    if (__builtin_expect(got == 0, 0))
+        return receive_in_full(sock, s, bytes, count, flags);
+    async_received(sock, false);
+    return api_result(got);
 }
 
 /* On a connected stream the address is ignored. */

@@ -3,43 +3,26 @@
 
 #include <stdlib.h>
 
-#define PAGE_BITS 10
-#define PAGE_SLOTS (1u << PAGE_BITS)
-#define PAGES 4096 /* handles are multiples of four: up to 16 million */
-
-typedef struct fdtab_page {
-    _Atomic(sock_t *) slots[PAGE_SLOTS];
-} fdtab_page_t;
+_Atomic(fdtab_page_t *) fdtab__pages[FDTAB_PAGES];
 
 static struct {
-    _Atomic(fdtab_page_t *) pages[PAGES];
     vmmc_lock_t lock; /* changes of pages and of the list */
     word_t used;      /* pages up to the highest that exists */
     sock_t *retired;  /* closed entries; reused once no thread is inside */
 } fdtab;
 
-const inspection_table_t fdtab_inspection = {{fdtab.pages}, {&fdtab.used}, PAGES, PAGE_SLOTS};
+const inspection_table_t fdtab_inspection = {{fdtab__pages}, {&fdtab.used}, FDTAB_PAGES, FDTAB_PAGE_SLOTS};
 
-static _Atomic(sock_t *) *slot_of(uintptr_t handle, bool create)
+/* The same as fdtab__slot(), but the table is made to have a place; NULL: no memory, or beyond the table.  Locked. */
+static _Atomic(sock_t *) *make_slot(uintptr_t handle)
 {
-    uintptr_t index = handle >> 2;
-    if (index >> PAGE_BITS >= PAGES)
-        return NULL;
-    _Atomic(fdtab_page_t *) *at = &fdtab.pages[index >> PAGE_BITS];
-    fdtab_page_t *page = atomic_load_explicit(at, memory_order_acquire);
-    if (!page && create) {
-        page = calloc(1, sizeof *page);
-        atomic_store_explicit(at, page, memory_order_release);
-        if (page && index >> PAGE_BITS >= load_relaxed(&fdtab.used))
-            store_release(&fdtab.used, (uint32_t)(index >> PAGE_BITS) + 1);
+    uintptr_t number = handle >> 2 >> FDTAB_PAGE_BITS;
+    if (number < FDTAB_PAGES && !fdtab__slot(handle)) {
+        atomic_store_explicit(&fdtab__pages[number], calloc(1, sizeof(fdtab_page_t)), memory_order_release);
+        if (fdtab__slot(handle) && number >= load_relaxed(&fdtab.used))
+            store_release(&fdtab.used, (uint32_t)number + 1);
     }
-    return page ? &page->slots[index & (PAGE_SLOTS - 1)] : NULL;
-}
-
-sock_t *fdtab_get(uintptr_t handle)
-{
-    _Atomic(sock_t *) *slot = slot_of(handle, false);
-    return slot ? atomic_load_explicit(slot, memory_order_acquire) : NULL;
+    return fdtab__slot(handle);
 }
 
 static sock_t *take_retired(void)
@@ -58,7 +41,7 @@ sock_t *fdtab_create(uintptr_t handle, sock_t **stale)
 {
     *stale = NULL;
     lock_take(&fdtab.lock);
-    _Atomic(sock_t *) *slot = slot_of(handle, true);
+    _Atomic(sock_t *) *slot = make_slot(handle);
     sock_t *sock = slot ? take_retired() : NULL;
     if (slot && !sock)
         sock = calloc(1, sizeof *sock);
@@ -77,7 +60,7 @@ sock_t *fdtab_create(uintptr_t handle, sock_t **stale)
 sock_t *fdtab_remove(uintptr_t handle)
 {
     lock_take(&fdtab.lock);
-    _Atomic(sock_t *) *slot = slot_of(handle, false);
+    _Atomic(sock_t *) *slot = fdtab__slot(handle);
     sock_t *sock = slot ? atomic_exchange_explicit(slot, NULL, memory_order_acq_rel) : NULL;
     if (sock) {
         sock->next_retired = fdtab.retired;
@@ -90,8 +73,8 @@ sock_t *fdtab_remove(uintptr_t handle)
 void fdtab_each(void (*visit)(sock_t *, void *), void *context)
 {
     for (unsigned p = 0; p < load_acquire(&fdtab.used); p++) {
-        fdtab_page_t *page = atomic_load_explicit(&fdtab.pages[p], memory_order_acquire);
-        for (unsigned i = 0; page && i < PAGE_SLOTS; i++) {
+        fdtab_page_t *page = atomic_load_explicit(&fdtab__pages[p], memory_order_acquire);
+        for (unsigned i = 0; page && i < FDTAB_PAGE_SLOTS; i++) {
             sock_t *sock = atomic_load_explicit(&page->slots[i], memory_order_acquire);
             if (sock)
                 visit(sock, context);

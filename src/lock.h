@@ -17,9 +17,15 @@ static inline bool lock_try(vmmc_lock_t *lock)
     return load_relaxed(&lock->taken) == 0 && word_swap(&lock->taken, 1) == 0;
 }
 
+/* For a lock that is hardly ever taken by another thread: false if it is, without having looked first. */
+static inline bool lock_take_free(vmmc_lock_t *lock)
+{
+    return __builtin_expect(word_swap(&lock->taken, 1) == 0, 1);
+}
+
 static inline void lock_take(vmmc_lock_t *lock)
 {
-    if (__builtin_expect(word_swap(&lock->taken, 1) == 0, 1))
+    if (lock_take_free(lock))
         return;
     for (unsigned attempt = 1; !lock_try(lock); attempt++) {
         if (attempt % 64 == 0)

@@ -54,6 +54,7 @@ void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *
     stream_shm_t *shm = memory;
     unsigned side = vmmc_link_side(link);
     stream->link = link;
+    stream->link_death = vmmc_link_death(link);
     stream->mailbox = mailbox;
     lock_take(&stream->tx.lock);
     lock_take(&stream->rx.lock);

@@ -124,6 +124,7 @@ typedef struct half {
 typedef struct stream {
     half_t tx, rx;
     vmmc_link_t *link;
+    const word_t *link_death; /* of that link: not 0 once the other process is dead */
     uint32_t mailbox;
     const kernel_calls_t *kernel;
     uintptr_t socket;

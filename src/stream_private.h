@@ -3,20 +3,10 @@
 #define VMMC_STREAM_PRIVATE_H
 
 #include "log.h"
-#include "ring.h"
-#include "stream.h"
+#include "stream_small.h"
 
 #define STREAM_PATIENCE_US 1000000 /* for the other side's cooperation; then reset */
-#define STREAM_USEFUL_SHARE 4     /* a sleeping sender is woken when this fraction of the ring is free */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
-
-/* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
-static inline int stream__gone(const stream_t *stream, uintptr_t socket)
-{
-    if (load_relaxed(&stream->closing) || stream->socket != socket)
-        return STREAM_CANCELLED;
-    return load_relaxed(&stream->broken) ? STREAM_RESET : 0;
-}
 
 /* The other side will answer nothing any more, and stream__sleep() would not sleep. */
 static inline bool stream__is_lost(const stream_t *stream)
@@ -29,9 +19,6 @@ static inline bool stream__is_lost(const stream_t *stream)
 int stream__break(stream_t *stream, const char *what);
 /* The other side did not do its part in time: the connection is reset. */
 int stream__give_up(stream_t *stream, const char *what);
-/* Wake whoever sleeps at the other end of a direction. */
-void stream__wake_reader(stream_t *stream);
-void stream__wake_writer(stream_t *stream);
 /* Wake this process's threads on a half; called with its lock held. */
 void stream__wake_local(half_t *half);
 void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number);
@@ -110,8 +97,6 @@ int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek);
 /* `bytes` holds all of the present carrier, `seen` of them (or none is wanted of it): look at what the next ones hold, up
  * to `limit` altogether, without following the sender.  The number of bytes added, or negative. */
 int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t seen, uint32_t limit);
-/* Offer the larger ring that the sender would like. */
-void stream__grow(stream_t *stream);
 
 /* ---- what views need of the two halves ---- */
 
@@ -127,12 +112,6 @@ void stream__spend_leftover(half_t *rx, uint32_t count);
 /* True if a view is out and the calling thread asked for it. */
 bool stream__is_mine(const half_t *half);
 
-static inline void stream__count(half_t *half, uint32_t bytes)
-{
-    half->counters.bytes += bytes;
-    half->counters.calls++;
-}
-
 /* ---- urgent bytes (stream_urgent.c) ---- */
 
 /* Publish that the last of the next `count` bytes is urgent; before the tail that covers it; tx.lock held. */
@@ -143,12 +122,6 @@ int stream__look_for_urgent(stream_t *stream, const sight_t *sight);
 int64_t stream__before_mark(const half_t *rx, int64_t count);
 /* Take the byte at the mark away. */
 int stream__skip_mark(stream_t *stream);
-/* The receiver's position has moved. */
-static inline void stream__forget_passed_mark(half_t *rx)
-{
-    if (rx->urgent.state != URGENT_NONE && (int32_t)(rx->position - rx->urgent.at) > 0)
-        rx->urgent.state = URGENT_NONE;
-}
 /* At a mark, with `count` > 1 bytes available: look at those behind it.  A count, or STREAM_AGAIN. */
 int stream__peek_past_mark(stream_t *stream, uint8_t *bytes, uint32_t room, uint32_t count);
 /* For a receiver that leaves: adapts `count` bytes from `start` on that it is about to return, and says how many of them
@@ -166,20 +139,6 @@ bool stream__keep_strays(stream_t *stream);
 void stream__mark(half_t *tx, uint32_t bits);
 
 /* ---- taking bytes out of a ring: inline, for the fast path ---- */
-
-static inline void stream__consume(stream_t *stream, uint32_t count)
-{
-    half_t *rx = &stream->rx;
-    rx->position += count;
-    store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, ring_room() */
-    stream__count(rx, count);
-    stream__forget_passed_mark(rx);
-    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0, 0) &&
-        (rx->carrier != CARRIER_RING || rx->seen - rx->position <= rx->ring.size - rx->ring.size / STREAM_USEFUL_SHARE))
-        stream__wake_writer(stream);
-    if (__builtin_expect(load_relaxed(&rx->flow->wanted) > rx->ring.size, 0) && rx->carrier == CARRIER_RING)
-        stream__grow(stream);
-}
 
 static inline int stream__take_from_ring(stream_t *stream, void *bytes, uint32_t count, bool peek)
 {

@@ -272,30 +272,12 @@ __attribute__((noinline, cold)) static int receive_slowly(stream_t *stream, cons
     return result;
 }
 
-/* In a ring, bytes there, no switch ahead, nothing else going on: the count, else 0. */
-static inline uint32_t can_take_at_once(stream_t *stream, const transfer_t *transfer)
-{
-    half_t *rx = &stream->rx;
-    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || rx->held.count ||
-        rx->urgent.state != URGENT_NONE || stream__gone(stream, transfer->socket))
-        return 0;
-    uint32_t left = rx->known - rx->position;
-    if (left <= rx->ring.size && left >= transfer->count)
-        return transfer->count;
-    uint32_t tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_tx.c, publish_tail() */
-    uint32_t count = tail - rx->position;
-    if (count > rx->ring.size || load_acquire(&rx->flow->switches) != rx->switches ||
-        load_acquire(&rx->flow->urgents) != rx->urgent.count)
-        return 0;
-    rx->seen = rx->known = tail;
-    return count < transfer->count ? count : transfer->count;
-}
-
 /* In a quick exchange the answer comes within the time that the slow path would take to prepare for waiting.  The lock
  * is held meanwhile, so it is two or three microseconds at the most, and none where spinning has not paid. */
-static inline bool glance(half_t *rx)
+bool stream__glance(stream_t *stream, uintptr_t socket)
 {
-    if (rx->carrier != CARRIER_RING || spin_budget_us(&rx->learnt_spin) == 0)
+    half_t *rx = &stream->rx;
+    if (stream__gone(stream, socket) || rx->carrier != CARRIER_RING || spin_budget_us(&rx->learnt_spin) == 0)
         return false;
     for (unsigned look = 0; look < GLANCES; look++) {
         if (load_relaxed(&rx->flow->tail) != rx->position) {
@@ -307,29 +289,32 @@ static inline bool glance(half_t *rx)
     return false;
 }
 
-static inline uint32_t count_at_once(stream_t *stream, const transfer_t *transfer)
+bool stream__is_quiet(const stream_t *stream, uintptr_t socket)
 {
-    uint32_t count = can_take_at_once(stream, transfer);
-    if (count == 0 && transfer->blocking && glance(&stream->rx))
-        count = can_take_at_once(stream, transfer);
-    return count;
-}
-
-static inline void fetch_ahead(const half_t *rx, uint32_t count)
-{
-    if (count <= RING_SMALL && rx->known - rx->position >= RING_AHEAD + count)
-        ring_fetch_to_read(&rx->ring, rx->position + RING_AHEAD, count);
+    const half_t *rx = &stream->rx;
+    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || rx->held.count ||
+        rx->urgent.state != URGENT_NONE || stream__gone(stream, socket))
+        return false;
+    const flow_shm_t *flow = rx->flow;
+    return load_acquire(&flow->tail) == rx->position &&
+           (load_acquire(&flow->state) & ~(uint32_t)FLOW_HOLDS) == FLOW_ANNOUNCING &&
+           load_relaxed(&flow->switches) == rx->switches && load_relaxed(&flow->urgents) == rx->urgent.count &&
+           load_relaxed(&flow->wanted) <= rx->ring.size && !load_relaxed(stream->link_death);
 }
 
 int stream_receive(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
     lock_take(&rx->lock);
-    uint32_t count = count_at_once(stream, transfer);
+    uint32_t count = stream__may_take(stream, transfer->socket, transfer->count);
+    if (count == 0 && transfer->blocking && stream__glance(stream, transfer->socket))
+        count = stream__may_take(stream, transfer->socket, transfer->count);
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
-    fetch_ahead(rx, count);
-    stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
+    if (count <= RING_SMALL && !transfer->peek)
+        stream__get_small(stream, transfer->bytes, count);
+    else
+        stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
     return (int)count;
 }
@@ -343,7 +328,9 @@ int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view)
         return STREAM_INVALID;
     *view = (view_t){.count = 0};
     lock_take(&rx->lock);
-    uint32_t count = count_at_once(stream, &borrowing);
+    uint32_t count = stream__may_take(stream, request->socket, request->count);
+    if (count == 0 && request->blocking && stream__glance(stream, request->socket))
+        count = stream__may_take(stream, request->socket, request->count);
     if (count == 0)
         return receive_slowly(stream, &borrowing);
     int result = stream__show(stream, &borrowing, count);

@@ -124,40 +124,16 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
 
 /* ---- moving bytes ---- */
 
-/* Room in the ring; the shared head is read only when the remembered one does not do.  It counts from the switch to
- * this ring, while the receiver may still drain the carriers before it.  -1: the head is impossible. */
-static int64_t ring_room(half_t *tx, uint32_t enough)
-{
-    if (tx->ring.size - (tx->position - tx->seen) < enough) {
-        uint32_t head = load_acquire(&tx->flow->head); /* pairs with the release in stream_private.h, stream__consume() */
-        if ((int32_t)(head - tx->seen) > 0) {
-            if (head - tx->seen > tx->position - tx->seen)
-                return -1;
-            tx->seen = head;
-        }
-    }
-    return tx->ring.size - (tx->position - tx->seen);
-}
-
-static inline void publish_tail(stream_t *stream, uint32_t count)
-{
-    half_t *tx = &stream->tx;
-    tx->position += count;
-    store_release(&tx->flow->tail, tx->position); /* pairs with the acquire in stream_follow.c, look() */
-    stream__count(tx, count);
-    stream__wake_reader(stream);
-}
-
 void stream__publish_tail(stream_t *stream, uint32_t count)
 {
-    publish_tail(stream, count);
+    stream__sent(stream, count);
 }
 
 static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     if (__builtin_expect(urgent, 0))
         stream__publish_urgent(&stream->tx, bytes[count - 1], count);
-    publish_tail(stream, count);
+    stream__sent(stream, count);
 }
 
 static inline void put(half_t *tx, const uint8_t *bytes, uint32_t count)
@@ -227,7 +203,7 @@ static void ask_for_fitting_ring(stream_t *stream, uint32_t count)
 static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
-    int64_t room = ring_room(tx, count);
+    int64_t room = stream__room(tx, count);
     if (room < 0)
         return impossible_head(stream);
     bool whole = count <= tx->ring.size / WHOLE_MESSAGE_SHARE;
@@ -279,7 +255,7 @@ static int wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t 
     ask_for_larger_ring(stream, left);
     look_out(tx, &outlook);
     uint32_t useful = useful_room(tx, left);
-    if (ring_room(tx, useful) >= useful || ring_on_offer(tx))
+    if (stream__room(tx, useful) >= useful || ring_on_offer(tx))
         return 0;
     uint64_t now = os_now_us();
     if (now >= transfer->deadline)
@@ -433,7 +409,7 @@ int64_t stream__await_room(stream_t *stream, const transfer_t *transfer)
             if (tx->carrier != CARRIER_RING)
                 return STREAM_BY_KERNEL;
             uint32_t useful = useful_room(tx, transfer->count);
-            int64_t room = ring_room(tx, transfer->count);
+            int64_t room = stream__room(tx, transfer->count);
             if (room < 0)
                 return impossible_head(stream);
             if (room >= useful)
@@ -580,35 +556,19 @@ void stream_end_turn(stream_t *stream)
     stream__let_go(stream);
 }
 
-/* In a ring, with room, and nothing else going on. */
-static inline bool can_send_at_once(stream_t *stream, const transfer_t *transfer)
-{
-    half_t *tx = &stream->tx;
-    if (tx->carrier != CARRIER_RING || tx->busy || tx->shut || transfer->urgent || transfer->count > tx->part ||
-        stream__gone(stream, transfer->socket))
-        return false;
-    const flow_shm_t *flow = tx->flow;
-    if (load_relaxed(&flow->consumer) || load_relaxed(&flow->offer) != tx->ring.handle)
-        return false;
-    return ring_room(tx, transfer->count) >= transfer->count && !vmmc_link_is_dead(stream->link);
-}
-
-static inline void fetch_ahead(const half_t *tx, uint32_t count)
-{
-    if (count <= RING_SMALL && tx->ring.size - (tx->position - tx->seen) >= RING_AHEAD + count)
-        ring_fetch_to_write(&tx->ring, tx->position + RING_AHEAD, count);
-}
-
 int stream_send(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
     lock_take(&tx->lock);
-    if (__builtin_expect(!can_send_at_once(stream, transfer), 0))
+    if (__builtin_expect(transfer->urgent || !stream__may_send(stream, transfer->socket, transfer->count), 0))
         return send_slowly(stream, transfer);
-    fetch_ahead(tx, transfer->count);
-    put(tx, transfer->bytes, transfer->count);
-    publish_tail(stream, transfer->count);
-    copy_choice_note(&tx->choice, transfer->count, tx->ring.size);
+    if (transfer->count <= RING_SMALL) {
+        stream__put_small(stream, transfer->bytes, transfer->count);
+    } else {
+        put(tx, transfer->bytes, transfer->count);
+        stream__sent(stream, transfer->count);
+        copy_choice_note(&tx->choice, transfer->count, tx->ring.size);
+    }
     lock_release(&tx->lock);
     return (int)transfer->count;
 }

@@ -249,6 +249,11 @@ bool vmmc_link_is_dead(const vmmc_link_t *link)
     return load_acquire(&link->dead) != 0;
 }
 
+const word_t *vmmc_link_death(const vmmc_link_t *link)
+{
+    return &link->dead;
+}
+
 bool vmmc_link_probe(vmmc_link_t *link)
 {
     if (!vmmc_link_is_dead(link) && os_process_is_dead(link->watch)) {

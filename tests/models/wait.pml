@@ -5,7 +5,7 @@
  *         stream.c     stream__sleep(), sleep_armed(), look_armed(), stream__arm_locked(), stream__disarm_locked(),
  *                      step_out_locked(), stream__hide_locked(), stream__wake_local(), stream__wake_reader(), lock_take(),
  *                      lock_release()
- *         stream_tx.c  publish_tail()
+ *         stream_small.h  stream__sent()
  *         stream_rx.c  receive_held(), look_out()
  * Proves  No wake-up is lost, although the sender's load of the waiter's number overtakes its store of the tail, and
  *         though a sleep may also end for nothing: the look of a sleeper that has just armed outlasts the stores that were

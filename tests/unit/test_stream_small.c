@@ -1,0 +1,281 @@
+/* test_stream_small: the short way for small messages carries them whole, and keeps its hands off everything else. */
+#include "unit.h"
+
+#include "stream_small.h"
+
+#define RING 8192u
+
+static int send_small(unit_pair_t *pair, const void *bytes, uint32_t count)
+{
+    return stream_send_small(&pair->end[0], pair->end[0].socket, bytes, count);
+}
+
+static int receive_small(unit_pair_t *pair, void *bytes, uint32_t count)
+{
+    return stream_receive_small(&pair->end[1], pair->end[1].socket, bytes, count, false);
+}
+
+static void open_in_rings(unit_pair_t *pair)
+{
+    unit_pair_open(pair, RING, RING);
+    unit_promote(pair);
+}
+
+static void messages_of_every_size_arrive_wherever_the_ring_wraps(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[RING_SMALL], back[RING_SMALL + 1];
+    uint32_t random = 1;
+    uint64_t offset = 0;
+    (void)state;
+    open_in_rings(&pair);
+    for (uint32_t round = 0; round < 3 * RING_SMALL; round++) {
+        uint32_t count = round < RING_SMALL ? round + 1 : 1 + unit_random(&random, RING_SMALL);
+        unit_fill(bytes, 3, offset, count);
+        back[count] = 0x5a;
+        assert_int_equal(send_small(&pair, bytes, count), count);
+        assert_int_equal(receive_small(&pair, back, count + 1), count);
+        assert_memory_equal(bytes, back, count);
+        assert_int_equal(back[count], 0x5a);
+        offset += count;
+    }
+    unit_pair_close(&pair);
+}
+
+static void several_messages_are_received_in_pieces(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[3000], back[3000];
+    (void)state;
+    open_in_rings(&pair);
+    unit_fill(bytes, 3, 0, sizeof bytes);
+    for (uint32_t at = 0; at < sizeof bytes; at += 1000)
+        assert_int_equal(send_small(&pair, bytes + at, 1000), 1000);
+    assert_int_equal(receive_small(&pair, back, sizeof back), 0); /* more than is small: not here */
+    assert_int_equal(receive_small(&pair, back, 1), 1);
+    assert_int_equal(receive_small(&pair, back + 1, 1999), 1999);
+    assert_int_equal(receive_small(&pair, back + 2000, 5000), 1000);
+    assert_memory_equal(bytes, back, sizeof back);
+    unit_pair_close(&pair);
+}
+
+/* ---- what keeps it from doing anything ---- */
+
+typedef struct obstacle {
+    const char *name;
+    void (*put)(unit_pair_t *pair);
+    void (*remove)(unit_pair_t *pair);
+} obstacle_t;
+
+#define FLAG(function, place, on, off)                   \
+    static void put_##function(unit_pair_t *pair)        \
+    {                                                    \
+        place = on;                                      \
+    }                                                    \
+    static void remove_##function(unit_pair_t *pair)     \
+    {                                                    \
+        place = off;                                     \
+    }
+#define WORD(function, word)                             \
+    static void put_##function(unit_pair_t *pair)        \
+    {                                                    \
+        store_release(word, 1);                          \
+    }                                                    \
+    static void remove_##function(unit_pair_t *pair)     \
+    {                                                    \
+        store_release(word, 0);                          \
+    }
+#define OBSTACLE(function) {#function, put_##function, remove_##function}
+
+FLAG(kernel_carries_it, pair->end[0].tx.carrier, CARRIER_KERNEL, CARRIER_RING)
+FLAG(another_send_is_under_way, pair->end[0].tx.busy, true, false)
+FLAG(sending_is_shut, pair->end[0].tx.shut, true, false)
+FLAG(parts_are_smaller, pair->end[0].tx.part, 10, 4096)
+WORD(the_lock_is_taken, &pair->end[0].tx.lock.taken)
+WORD(the_socket_is_being_closed, &pair->end[0].closing)
+WORD(the_stream_is_broken, &pair->end[0].broken)
+WORD(the_receiver_has_a_wish, &pair->end[0].tx.flow->consumer)
+WORD(the_receiver_is_dead, (word_t *)(uintptr_t)pair->end[0].link_death)
+
+static void put_another_ring_is_offered(unit_pair_t *pair)
+{
+    store_release(&pair->end[0].tx.flow->offer, pair->end[0].tx.ring.handle + 1);
+}
+
+static void remove_another_ring_is_offered(unit_pair_t *pair)
+{
+    store_release(&pair->end[0].tx.flow->offer, pair->end[0].tx.ring.handle);
+}
+
+static const obstacle_t in_the_senders_way[] = {
+    OBSTACLE(kernel_carries_it),       OBSTACLE(another_send_is_under_way), OBSTACLE(sending_is_shut),
+    OBSTACLE(parts_are_smaller),       OBSTACLE(the_lock_is_taken),         OBSTACLE(the_socket_is_being_closed),
+    OBSTACLE(the_stream_is_broken),    OBSTACLE(the_receiver_has_a_wish),   OBSTACLE(the_receiver_is_dead),
+    OBSTACLE(another_ring_is_offered),
+};
+
+static void what_is_in_a_senders_way_is_left_alone(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[64] = {1}, back[64];
+    (void)state;
+    open_in_rings(&pair);
+    for (unsigned i = 0; i < sizeof in_the_senders_way / sizeof *in_the_senders_way; i++) {
+        const obstacle_t *obstacle = &in_the_senders_way[i];
+        uint32_t position = pair.end[0].tx.position;
+        obstacle->put(&pair);
+        int sent = send_small(&pair, bytes, sizeof bytes);
+        bool locked = load_acquire(&pair.end[0].tx.lock.taken);
+        obstacle->remove(&pair);
+        if (sent || pair.end[0].tx.position != position || locked != (obstacle->put == put_the_lock_is_taken))
+            fail_msg("%s", obstacle->name);
+        assert_int_equal(receive_small(&pair, back, sizeof back), STREAM_AGAIN);
+        assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
+        assert_int_equal(receive_small(&pair, back, sizeof back), sizeof bytes);
+    }
+    assert_int_equal(stream_send_small(&pair.end[0], pair.end[0].socket + 1, bytes, 1), 0);
+    unit_pair_close(&pair);
+}
+
+static uint8_t aside;
+
+FLAG(kernel_has_it, pair->end[1].rx.carrier, CARRIER_KERNEL, CARRIER_RING)
+FLAG(it_is_leaving, pair->end[1].rx.busy, true, false)
+FLAG(receiving_is_shut, pair->end[1].rx.shut, true, false)
+FLAG(something_was_left, pair->end[1].rx.leftover, &aside, NULL)
+FLAG(a_view_is_out, pair->end[1].rx.held.count, 5, 0)
+FLAG(an_urgent_byte_waits, pair->end[1].rx.urgent.state, URGENT_WAITING, URGENT_NONE)
+FLAG(an_urgent_byte_has_come, pair->end[1].rx.urgent.count, 1, 0)
+FLAG(a_switch_lies_ahead, pair->end[1].rx.switches, 77, load_acquire(&pair->end[1].rx.flow->switches))
+WORD(the_receivers_lock_is_taken, &pair->end[1].rx.lock.taken)
+WORD(the_receiver_is_being_closed, &pair->end[1].closing)
+WORD(the_receiver_is_broken, &pair->end[1].broken)
+
+static void put_the_tail_is_impossible(unit_pair_t *pair)
+{
+    store_release(&pair->end[1].rx.flow->tail, pair->end[1].rx.position + RING + 1);
+}
+
+static void remove_the_tail_is_impossible(unit_pair_t *pair)
+{
+    store_release(&pair->end[1].rx.flow->tail, pair->end[0].tx.position);
+}
+
+static const obstacle_t in_the_receivers_way[] = {
+    OBSTACLE(kernel_has_it),           OBSTACLE(it_is_leaving),
+    OBSTACLE(receiving_is_shut),       OBSTACLE(something_was_left),
+    OBSTACLE(a_view_is_out),           OBSTACLE(an_urgent_byte_waits),
+    OBSTACLE(an_urgent_byte_has_come), OBSTACLE(a_switch_lies_ahead),
+    OBSTACLE(the_receivers_lock_is_taken), OBSTACLE(the_receiver_is_being_closed),
+    OBSTACLE(the_receiver_is_broken),  OBSTACLE(the_tail_is_impossible),
+};
+
+static void what_is_in_a_receivers_way_is_left_alone(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[64] = {1}, back[64];
+    (void)state;
+    open_in_rings(&pair);
+    for (unsigned i = 0; i < sizeof in_the_receivers_way / sizeof *in_the_receivers_way; i++) {
+        const obstacle_t *obstacle = &in_the_receivers_way[i];
+        uint32_t position = pair.end[1].rx.position;
+        assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
+        obstacle->put(&pair);
+        int got = receive_small(&pair, back, sizeof back);
+        bool readable = stream_readable_small(&pair.end[1], pair.end[1].socket, false);
+        bool locked = load_acquire(&pair.end[1].rx.lock.taken);
+        obstacle->remove(&pair);
+        if (got || readable || pair.end[1].rx.position != position || locked != (obstacle->put == put_the_receivers_lock_is_taken))
+            fail_msg("%s", obstacle->name);
+        assert_int_equal(stream_receive_small(&pair.end[1], pair.end[1].socket + 1, back, sizeof back, false), 0);
+        assert_int_equal(receive_small(&pair, back, sizeof back), sizeof bytes);
+    }
+    unit_pair_close(&pair);
+}
+
+/* ---- nothing is there, for certain ---- */
+
+WORD(an_urgent_byte_was_announced, &pair->end[0].tx.flow->urgents)
+FLAG(kernel_carries, pair->end[1].rx.carrier, CARRIER_KERNEL, CARRIER_RING)
+WORD(the_sender_is_dead, (word_t *)(uintptr_t)pair->end[1].link_death)
+FLAG(a_switch_was_published, pair->end[1].rx.switches, 77, load_acquire(&pair->end[1].rx.flow->switches))
+
+static void put_the_end_has_come(unit_pair_t *pair)
+{
+    store_release(&pair->end[0].tx.flow->state, FLOW_ANNOUNCING | FLOW_FIN);
+}
+
+static void remove_the_end_has_come(unit_pair_t *pair)
+{
+    store_release(&pair->end[0].tx.flow->state, FLOW_ANNOUNCING);
+}
+
+static void put_a_larger_ring_is_wanted(unit_pair_t *pair)
+{
+    store_release(&pair->end[0].tx.flow->wanted, 2 * RING);
+}
+
+static void remove_a_larger_ring_is_wanted(unit_pair_t *pair)
+{
+    store_release(&pair->end[0].tx.flow->wanted, 0);
+}
+
+static const obstacle_t against_silence[] = {
+    OBSTACLE(it_is_leaving),          OBSTACLE(receiving_is_shut),     OBSTACLE(something_was_left),
+    OBSTACLE(a_view_is_out),          OBSTACLE(an_urgent_byte_waits),  OBSTACLE(the_receivers_lock_is_taken),
+    OBSTACLE(the_receiver_is_broken), OBSTACLE(kernel_carries),        OBSTACLE(the_receiver_is_being_closed),
+    OBSTACLE(an_urgent_byte_was_announced),     OBSTACLE(a_switch_was_published), OBSTACLE(the_sender_is_dead),
+    OBSTACLE(the_end_has_come),       OBSTACLE(a_larger_ring_is_wanted),
+};
+
+static void nothing_is_told_at_once_only_where_nothing_else_is_the_matter(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    (void)state;
+    open_in_rings(&pair);
+    for (unsigned i = 0; i < sizeof against_silence / sizeof *against_silence; i++) {
+        against_silence[i].put(&pair);
+        int got = receive_small(&pair, &byte, 1);
+        against_silence[i].remove(&pair);
+        if (got)
+            fail_msg("%s", against_silence[i].name);
+        assert_int_equal(receive_small(&pair, &byte, 1), STREAM_AGAIN);
+        assert_false(stream_readable_small(&pair.end[1], pair.end[1].socket, true));
+    }
+    assert_int_equal(send_small(&pair, "x", 1), 1);
+    assert_true(stream_readable_small(&pair.end[1], pair.end[1].socket, false));
+    assert_int_equal(receive_small(&pair, &byte, 1), 1);
+    unit_pair_close(&pair);
+}
+
+static void a_message_that_has_no_room_is_not_begun(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[RING_SMALL] = {0}, back[RING_SMALL];
+    (void)state;
+    open_in_rings(&pair);
+    uint32_t sent = 0;
+    while (send_small(&pair, bytes, 1500))
+        sent += 1500;
+    assert_int_equal(sent, RING / 1500 * 1500);
+    assert_int_equal(send_small(&pair, bytes, RING - sent), RING - sent);
+    assert_int_equal(send_small(&pair, bytes, 1), 0);
+    assert_int_equal(receive_small(&pair, back, 1500), 1500);
+    assert_int_equal(send_small(&pair, bytes, 1501), 0);
+    assert_int_equal(send_small(&pair, bytes, 1500), 1500);
+    unit_pair_close(&pair);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_of_every_size_arrive_wherever_the_ring_wraps),
+        cmocka_unit_test(several_messages_are_received_in_pieces),
+        cmocka_unit_test(what_is_in_a_senders_way_is_left_alone),
+        cmocka_unit_test(what_is_in_a_receivers_way_is_left_alone),
+        cmocka_unit_test(nothing_is_told_at_once_only_where_nothing_else_is_the_matter),
+        cmocka_unit_test(a_message_that_has_no_room_is_not_begun),
+    };
+    return unit_main(argc, argv, tests);
+}
