@@ -1,10 +1,11 @@
 /* api_select: select over user-level and kernel sockets in any mixture, and __WSAFDIsSet.
  *
  * User-level sockets are asked in user space.  A set without any goes straight to the kernel.  In a mixed set the kernel
- * sockets are looked at when nothing else is ready, and every half a millisecond when the rings are busy; for the sleep they are
- * handed to kpoll, so that the thread sleeps on its own waiter alone. */
+ * sockets are looked at when nothing else is ready, and every half a millisecond when the rings are busy; for the sleep they
+ * are handed to kpoll, so that the thread sleeps on its own waiter alone. */
 #include "api.h"
 #include "kpoll.h"
+#include "sock_small.h"
 #include "wait.h"
 
 #include <assert.h>
@@ -43,6 +44,7 @@ typedef struct selection {
     wide_set_t *kernel_sets[KINDS];
     member_t *members;
     unsigned count, kernel_members;
+    unsigned entered; /* members whose polls have been */
     bool strangers; /* handles that only the kernel can judge */
     bool halfway;   /* a stream with one direction by the kernel: it is one socket, and is not looked at by halves */
     sock_t *first_by_kernel; /* stands for all kernel members of the set: when they were looked at last; NULL: a stranger's */
@@ -184,6 +186,35 @@ static void note_kernel_look(const selection_t *all)
         store_relaxed(&all->first_by_kernel->select_looked, wait_moment());
 }
 
+static kpoll_t *polled_by_kernel(const member_t *member)
+{
+    return member->by_kernel && member->sock ? &member->sock->kpoll : NULL;
+}
+
+/* False, with the error set: another thread has closed one, whose number may be another socket's by now. */
+static bool enter_polls(selection_t *all)
+{
+    for (all->entered = 0; all->entered < all->count; all->entered++) {
+        const member_t *member = &all->members[all->entered];
+        kpoll_t *polled = polled_by_kernel(member);
+        if (polled && !kpoll_enter(polled, member->s)) {
+            SetLastError(WSAENOTSOCK);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Keeps the error. */
+static void leave_polls(selection_t *all)
+{
+    while (all->entered > 0) {
+        kpoll_t *polled = polled_by_kernel(&all->members[--all->entered]);
+        if (polled)
+            kpoll_leave(polled);
+    }
+}
+
 /* Ready kernel sockets now, without waiting; or SOCKET_ERROR. */
 static int ask_kernel(selection_t *all)
 {
@@ -192,7 +223,10 @@ static int ask_kernel(selection_t *all)
         return 0;
     note_kernel_look(all);
     make_kernel_sets(all);
-    int ready = real_select(0, kernel_set(all, READS), kernel_set(all, WRITES), kernel_set(all, EXCEPTS), &none);
+    int ready = SOCKET_ERROR;
+    if (enter_polls(all)) /* this call may ask many times, and a socket be closed in between */
+        ready = real_select(0, kernel_set(all, READS), kernel_set(all, WRITES), kernel_set(all, EXCEPTS), &none);
+    leave_polls(all);
     for (unsigned i = 0; ready > 0 && i < all->count; i++) {
         member_t *member = &all->members[i];
         if (member->by_kernel)
@@ -253,6 +287,12 @@ static int select_by_kernel(selection_t *all)
         leave_all(all);
         return ASK_AGAIN;
     }
+    bool open = enter_polls(all); /* what closed a stream has woken us too; but a poll that waits cannot be waited for */
+    leave_polls(all);
+    if (!open) {
+        leave_all(all);
+        return SOCKET_ERROR;
+    }
     int result = real_select(0, all->sets[READS], all->sets[WRITES], all->sets[EXCEPTS], time_left(all, &time));
     DWORD error = GetLastError();
     leave_all(all);
@@ -277,7 +317,8 @@ static bool arm_all(selection_t *all, const waiter_t *waiter, bool *futex)
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
         if (member->by_kernel)
-            member->armed = member->sock && kpoll_begin(&member->sock->kpoll, (kpoll_kind_t)member->kind, &member->poll, waiter);
+            member->armed = member->sock && kpoll_begin(&member->sock->kpoll, member->s, (kpoll_kind_t)member->kind,
+                                                        &member->poll, waiter);
         else
             member->armed = stream_arm(&member->sock->stream, half_of(member), member->s, &member->sleeper, waiter);
         if (!member->armed)
@@ -439,10 +480,22 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
     return ASK_AGAIN;
 }
 
+/* One socket to be read from, which has bytes: what most programs ask before each receive.  False says nothing. */
+static bool is_readable_at_once(const fd_set *reads, const fd_set *writes, const fd_set *excepts, const struct timeval *timeout)
+{
+    if (set_count(reads) != 1 || set_count(writes) || set_count(excepts))
+        return false;
+    SOCKET s = reads->fd_array[0];
+    sock_t *sock = fdtab_get(s);
+    return sock && sock_readable_small(sock, s, !timeout || timeout->tv_sec > 0 || timeout->tv_usec > 0);
+}
+
 int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *excepts, const PTIMEVAL timeout)
 {
     if (api_refuses())
         return SOCKET_ERROR;
+    if (is_readable_at_once(reads, writes, excepts, timeout))
+        return api_result(1);
     static uint32_t learnt_spin; /* a hint shared by all threads; a torn value would do no harm */
     selection_t all;
     all.sets[READS] = reads;

@@ -199,7 +199,7 @@ static bool poll_kernel(async_t *async, kpoll_kind_t kind, bool wanted, const wa
         *polled = false;
     }
     if (wanted && !*polled)
-        *polled = kpoll_begin(&async->sock->kpoll, kind, &async->polls[kind], watcher);
+        *polled = kpoll_begin(&async->sock->kpoll, async->sock->handle, kind, &async->polls[kind], watcher);
     all.blind |= wanted && !*polled;
     return *polled && kpoll_fired(&async->polls[kind]);
 }

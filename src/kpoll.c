@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define IOCTL_AFD_POLL_CODE 0x00012024u
+#define LEAVING_US 50000 /* a poll that does not wait takes a hundredth of that */
 #define STATUS_PENDING_CODE ((NTSTATUS)0x103)
 
 enum afd_event {
@@ -153,22 +154,43 @@ static bool ask_driver(afd_glance_t *glance)
     return status >= 0;
 }
 
-bool kpoll_glance(const uintptr_t *sockets, unsigned count, bool *ready)
+bool kpoll_glance(kpoll_t *const *polled, unsigned count, bool *ready)
 {
-    afd_glance_t glance = {.count = count};
+    afd_glance_t glance = {.count = 0};
+    unsigned asked[KPOLL_GLANCE];
     for (unsigned i = 0; i < count; i++) {
-        glance.sockets[i] = (afd_socket_t){.socket = (HANDLE)sockets[i], .events = events_of(KPOLL_READ)};
+        uintptr_t socket = polled[i]->socket;
         ready[i] = false;
+        if (!kpoll_enter(polled[i], socket))
+            continue;
+        asked[glance.count] = i;
+        glance.sockets[glance.count++] = (afd_socket_t){.socket = (HANDLE)socket, .events = events_of(KPOLL_READ)};
     }
-    if (!ask_driver(&glance) || glance.count > count)
-        return false;
-    for (unsigned found = 0, i = 0; found < glance.count; found++) { /* they come in the order in which they were asked */
-        while (i < count && (HANDLE)sockets[i] != glance.sockets[found].socket)
-            i++;
-        if (i < count)
-            ready[i] = true;
+    unsigned all = glance.count;
+    afd_glance_t answer = glance;
+    bool told = all == 0 || (ask_driver(&answer) && answer.count <= all);
+    for (unsigned i = 0, found = 0; i < all; i++) { /* the ready ones come in the order in which they were asked for */
+        if (told && found < answer.count && answer.sockets[found].socket == glance.sockets[i].socket) {
+            ready[asked[i]] = true;
+            found++;
+        }
+        kpoll_leave(polled[asked[i]]);
     }
-    return true;
+    return told;
+}
+
+bool kpoll_enter(kpoll_t *polled, uintptr_t socket)
+{
+    word_add(&polled->entered, 1); /* a locked instruction: before the look at `forgotten`; pairs with kpoll_forget() */
+    if (load_acquire(&polled->forgotten) == 0 && polled->socket == socket)
+        return true;
+    kpoll_leave(polled);
+    return false;
+}
+
+void kpoll_leave(kpoll_t *polled)
+{
+    word_add(&polled->entered, (uint32_t)-1);
 }
 
 /* The armed poll of that socket and kind, or NULL; called with the lock held. */
@@ -180,11 +202,12 @@ static kpoll_op_t *armed_op(kpoll_t *polled, kpoll_kind_t kind)
     return op && (op->pending || arm(op, polled->socket, kind)) ? op : NULL;
 }
 
-bool kpoll_begin(kpoll_t *polled, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
+bool kpoll_begin(kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
 {
     bool watched = false;
     lock_take(&driver.lock);
-    kpoll_op_t *op = armed_op(polled, kind);
+    bool open = load_relaxed(&polled->forgotten) == 0 && polled->socket == socket; /* both change under the lock */
+    kpoll_op_t *op = open ? armed_op(polled, kind) : NULL;
     if (op) {
         wait->op = op;
         wait->number = wait_number(waiter);
@@ -243,9 +266,32 @@ void kpoll_collect(void)
     lock_release(&driver.lock);
 }
 
+void kpoll_open(kpoll_t *polled, uintptr_t socket)
+{
+    lock_take(&driver.lock);
+    polled->socket = socket;
+    memset(polled->ops, 0, sizeof polled->ops);
+    store_release(&polled->forgotten, 0); /* pairs with the acquire in kpoll_enter() */
+    lock_release(&driver.lock);
+}
+
+static void await_leaving(const kpoll_t *polled)
+{
+    uint64_t until = 0;
+    for (unsigned round = 1; load_acquire(&polled->entered) != 0; round++) {
+        uint64_t now = os_now_us();
+        if (!until)
+            until = now + LEAVING_US;
+        if (now >= until)
+            return;
+        os_yield(round);
+    }
+}
+
 void kpoll_forget(kpoll_t *polled)
 {
     lock_take(&driver.lock);
+    word_swap(&polled->forgotten, 1);
     for (int kind = 0; kind < KPOLL_KINDS; kind++) {
         kpoll_op_t *op = polled->ops[kind];
         polled->ops[kind] = NULL;
@@ -258,4 +304,5 @@ void kpoll_forget(kpoll_t *polled)
         free_if_done(op);
     }
     lock_release(&driver.lock);
+    await_leaving(polled);
 }

@@ -31,7 +31,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->receive_buffer = sock->send_buffer = 0;
     sock->linger_on = sock->linger_seconds = 0;
-    sock->kpoll = (kpoll_t){.socket = handle};
+    kpoll_open(&sock->kpoll, handle);
     store_relaxed(&sock->async_events, 0);
     sock->async = NULL;
     store_release(&sock->mode, SOCK_KERNEL);

@@ -152,9 +152,13 @@ int sock_write(sock_t *sock, uintptr_t handle, const void *bytes, int count)
     return send_all(sock, &transfer);
 }
 
-static int try_urgent_by_kernel(const transfer_t *transfer)
+static int try_urgent_by_kernel(sock_t *sock, const transfer_t *transfer)
 {
-    if (!kernel_has_urgent(transfer->socket))
+    if (!kpoll_enter(&sock->kpoll, transfer->socket))
+        return -WSAENOTSOCK;
+    bool there = kernel_has_urgent(transfer->socket);
+    kpoll_leave(&sock->kpoll);
+    if (!there)
         return -WSAEWOULDBLOCK;
     int flags = MSG_OOB | (transfer->peek ? MSG_PEEK : 0);
     int moved = real_recv(transfer->socket, transfer->bytes, (int)transfer->count, flags);
@@ -163,11 +167,11 @@ static int try_urgent_by_kernel(const transfer_t *transfer)
 
 /* Wine's own call would wait for an urgent byte, for ever if the stream carries it meanwhile; so one has to be there.
  * But Wine's select tells of one a moment before it can be had, and a program that has been told must get it. */
-static int urgent_by_kernel(const transfer_t *transfer)
+static int urgent_by_kernel(sock_t *sock, const transfer_t *transfer)
 {
     uint64_t until = os_now_us() + URGENT_PATIENCE_US;
     for (;;) {
-        int moved = try_urgent_by_kernel(transfer);
+        int moved = try_urgent_by_kernel(sock, transfer);
         if (moved != -WSAEWOULDBLOCK || !transfer->blocking)
             return moved;
         if (os_now_us() >= until)
@@ -182,7 +186,7 @@ static int receive_urgent(sock_t *sock, const transfer_t *transfer)
         return -WSAENOTCONN;
     int moved = sock_mode(sock) == SOCK_USER ? stream_receive_urgent(&sock->stream, transfer) : STREAM_BY_KERNEL;
     if (moved == STREAM_BY_KERNEL)
-        return sock->stream.rx.urgent.in_line ? -WSAEINVAL : urgent_by_kernel(transfer);
+        return sock->stream.rx.urgent.in_line ? -WSAEINVAL : urgent_by_kernel(sock, transfer);
     if (moved == STREAM_AGAIN)
         return transfer->blocking ? -WSAEINVAL : -WSAEWOULDBLOCK;
     return moved < 0 ? wsaerr_from_stream(moved) : moved;

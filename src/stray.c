@@ -78,7 +78,7 @@ static void see_off(sock_t *sock)
 typedef struct batch {
     unsigned count;
     sock_t *socks[KPOLL_GLANCE];
-    uintptr_t handles[KPOLL_GLANCE];
+    kpoll_t *polled[KPOLL_GLANCE];
     uint64_t earliest; /* of what is not due */
 } batch_t;
 
@@ -88,11 +88,11 @@ static void note_due(const sock_t *sock, batch_t *batch)
         batch->earliest = sock->watch_due;
 }
 
-/* A handle that has been closed meanwhile spoils the request for all, as does a system without such polls. */
+/* A system without such polls has them looked at one by one. */
 static void glance(batch_t *batch)
 {
     bool ready[KPOLL_GLANCE];
-    bool told = batch->count && kpoll_glance(batch->handles, batch->count, ready);
+    bool told = batch->count && kpoll_glance(batch->polled, batch->count, ready);
     for (unsigned i = 0; i < batch->count; i++) {
         if (told && !ready[i])
             later(batch->socks[i], PHASE_WAITING);
@@ -106,7 +106,7 @@ static void glance(batch_t *batch)
 static void add(sock_t *sock, batch_t *batch)
 {
     batch->socks[batch->count] = sock;
-    batch->handles[batch->count++] = sock->handle;
+    batch->polled[batch->count++] = &sock->kpoll;
     if (batch->count == KPOLL_GLANCE)
         glance(batch);
 }
