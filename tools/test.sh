@@ -7,7 +7,6 @@ cd "$root"
 presets=(native-asan native-tsan native native-fuzz x86_64 i686)
 tools/setup.sh
 tools/build.sh "${presets[@]}"
-keep_wineserver
 trap stop_wineserver EXIT
 
 # usage: choice_for PRESET      for ctest: what of its tests this machine can run, and how many at once
@@ -31,6 +30,7 @@ failed=() tested=
 for preset in "${presets[@]}"; do
     has_tests "$preset" "$@" || continue
     note "testing $preset" && tested=1
+    keep_wineserver # the native tests may have taken longer than it waits
     # shellcheck disable=SC2046
     ctest --preset "$preset" --no-tests=error $(choice_for "$preset") "$@" || failed+=("$preset")
 done
