@@ -8,7 +8,7 @@
 #define CONSENT_US 20000        /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4         /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
-#define PART_MAX 32768u
+#define PART_MAX 65536u
 #define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
 #define EASY_RING_MAX (1u << 20) /* stays in a cache; what is larger has to be earned */
 
