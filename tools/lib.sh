@@ -35,10 +35,11 @@ use_wine_prefix() {
 }
 
 # One server kept alive over many short programs saves half a second on each. Its services inherit the output of the
-# program that comes first, and stay: one with none, or who reads that output would wait for its end.
+# program that comes first, and stay: one with none, or who reads that output would wait for its end. If the server dies,
+# which hangs whatever runs, build/wineserver.log says why.
 keep_wineserver() {
     use_wine_prefix
-    wineserver -p600 2>/dev/null || true
+    wineserver -p600 2>>"$build/wineserver.log" || true
     timeout 60 wine cmd /c exit </dev/null >/dev/null 2>&1 || true
 }
 stop_wineserver() { WINEPREFIX=${VMMC_WINEPREFIX:-$build/wineprefix} wineserver -k 2>/dev/null || true; }

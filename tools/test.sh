@@ -8,6 +8,7 @@ presets=(native-asan native-tsan native native-fuzz x86_64 i686)
 tools/setup.sh
 tools/build.sh "${presets[@]}"
 trap stop_wineserver EXIT
+rm -f "$build/wineserver.log"
 
 # usage: choice_for PRESET      for ctest: what of its tests this machine can run, and how many at once
 # Natively the tests of crashes, which mostly wait, run beside the others, which ask for two processors.
@@ -36,5 +37,6 @@ for preset in "${presets[@]}"; do
 done
 [ -n "$tested" ] || die "no test is chosen by: $*. To see their names: ctest --preset x86_64 -N, or another of: ${presets[*]}"
 runs_32 || note "NOT RUN: all tests of 32-bit programs and of mixed pairs, which were only built: $no_32"
+! grep -qs Assertion "$build/wineserver.log" || failed+=("Wine's server, which died: $build/wineserver.log")
 [ ${#failed[@]} -eq 0 ] || die "tests failed in: ${failed[*]}"
 note "all tests passed"
