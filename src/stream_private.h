@@ -105,7 +105,6 @@ int stream__take_turn(stream_t *stream, const transfer_t *transfer);
 void stream__end_turn(half_t *tx);
 /* In turn: a useful amount of room in the ring for `transfer->count` bytes, or STREAM_*; BY_KERNEL: no ring. */
 int64_t stream__await_room(stream_t *stream, const transfer_t *transfer);
-void stream__publish_tail(stream_t *stream, uint32_t count);
 /* Lend what a receive found, `count` bytes or a leftover; rx.lock held. */
 int stream__show(stream_t *stream, const transfer_t *transfer, uint32_t count);
 void stream__spend_leftover(half_t *rx, uint32_t count);

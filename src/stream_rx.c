@@ -292,8 +292,7 @@ bool stream__glance(stream_t *stream, uintptr_t socket)
 bool stream__is_quiet(const stream_t *stream, uintptr_t socket)
 {
     const half_t *rx = &stream->rx;
-    if (rx->carrier != CARRIER_RING || rx->busy || rx->shut || rx->leftover || rx->held.count ||
-        rx->urgent.state != URGENT_NONE || stream__gone(stream, socket))
+    if (!stream__receives_plainly(stream, socket))
         return false;
     const flow_shm_t *flow = rx->flow;
     return load_acquire(&flow->tail) == rx->position &&

@@ -77,12 +77,19 @@ bool stream__glance(stream_t *stream, uintptr_t socket);
 /* In a ring, with nothing in it, nothing announced and nothing else going on. */
 bool stream__is_quiet(const stream_t *stream, uintptr_t socket);
 
+/* In a ring, and nothing on this side that a receive would have to see to. */
+static inline bool stream__receives_plainly(const stream_t *stream, uintptr_t socket)
+{
+    const half_t *rx = &stream->rx;
+    return rx->carrier == CARRIER_RING && !(rx->busy | rx->shut) && !rx->leftover &&
+           !(rx->held.count | (uint32_t)rx->urgent.state) && !stream__gone(stream, socket);
+}
+
 /* In a ring, bytes there, no switch ahead, nothing else going on: how many of `count` bytes can be taken, else 0. */
 static inline uint32_t stream__may_take(stream_t *stream, uintptr_t socket, uint32_t count)
 {
     half_t *rx = &stream->rx;
-    if (rx->carrier != CARRIER_RING || (rx->busy | rx->shut) || rx->leftover ||
-        (rx->held.count | (uint32_t)rx->urgent.state) || stream__gone(stream, socket))
+    if (!stream__receives_plainly(stream, socket))
         return 0;
     uint32_t left = rx->known - rx->position;
     if (left <= rx->ring.size && left >= count)

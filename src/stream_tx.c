@@ -124,11 +124,6 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
 
 /* ---- moving bytes ---- */
 
-void stream__publish_tail(stream_t *stream, uint32_t count)
-{
-    stream__sent(stream, count);
-}
-
 static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     if (__builtin_expect(urgent, 0))

@@ -107,7 +107,7 @@ int stream_commit(stream_t *stream, const transfer_t *request)
     if (result == 0) {
         if (request->count) {
             tx->counters.in_place += request->count;
-            stream__publish_tail(stream, request->count);
+            stream__sent(stream, request->count);
         }
         end_reservation(tx, request->in_turn);
         result = (int)request->count;
