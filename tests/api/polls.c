@@ -3,13 +3,9 @@
 #include "wire.h"
 
 #include "kpoll.h"
-
-#include <winternl.h>
+#include "nt.h"
 
 enum { POLLED = 16, CLOSINGS = 200, HALF_MADE = 4 };
-
-typedef NTSTATUS(NTAPI *create_file_t)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *,
-                                       ULONG, ULONG, ULONG, ULONG, void *, ULONG);
 
 /* What socket() makes first: a handle of the driver that is not a socket yet. */
 static HANDLE half_made_socket(void)
@@ -19,8 +15,7 @@ static HANDLE half_made_socket(void)
     OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &path};
     IO_STATUS_BLOCK io;
     HANDLE made = NULL;
-    FARPROC create = GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtCreateFile");
-    ((create_file_t)(void *)create)(&made, SYNCHRONIZE, &attributes, &io, NULL, 0, FILE_SHARE_READ, FILE_OPEN, 0, NULL, 0);
+    nt_calls()->create_file(&made, SYNCHRONIZE, &attributes, &io, NULL, 0, FILE_SHARE_READ, FILE_OPEN, 0, NULL, 0);
     return made;
 }
 
