@@ -17,7 +17,7 @@ typedef enum copy_way {
     COPY_WAYS
 } copy_way_t;
 
-#define COPY_INLINE_MAX 512u
+#define COPY_SHORT_MAX 512u
 
 /* Ask the processor what it can do; before any other thread copies. */
 void vmmc_copy_start(void);
@@ -33,12 +33,10 @@ static inline __attribute__((always_inline)) void vmmc__copy_ends(uint8_t *to, c
     memcpy(to + count - block, from + count - block, block);
 }
 
-/* The short pieces that messages are made of need no call. */
-static inline void vmmc_copy(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
+/* The short pieces that messages are made of need no call: up to COPY_SHORT_MAX. */
+static inline void vmmc_copy_short(uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    if (count > COPY_INLINE_MAX) {
-        vmmc_copy_large(way, to, from, count);
-    } else if (count > 64) {
+    if (count > 64) {
         for (uint32_t at = 0; at + 32 < count; at += 32)
             memcpy(to + at, from + at, 32);
         memcpy(to + count - 32, from + count - 32, 32);
@@ -54,6 +52,14 @@ static inline void vmmc_copy(copy_way_t way, uint8_t *to, const uint8_t *from, u
         for (uint32_t at = 0; at < count; at++)
             to[at] = from[at];
     }
+}
+
+static inline void vmmc_copy(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
+{
+    if (count > COPY_SHORT_MAX)
+        vmmc_copy_large(way, to, from, count);
+    else
+        vmmc_copy_short(to, from, count);
 }
 
 #endif

@@ -24,7 +24,7 @@ static inline int api_result(int result)
 {
     if (__builtin_expect(result < 0, 0))
         return wsaerr_fail(result);
-    SetLastError(0); /* as Wine's builtin does */
+    wsaerr_none(); /* as Wine's builtin does */
     return result;
 }
 

@@ -42,8 +42,7 @@ static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int
     return result;
 }
 
-/* Kept apart, as is the next, so that the fast path saves no registers for it. */
-__attribute__((noinline)) static int send_in_full(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
+static int send_any(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
 {
     if (!is_plain_request(sock, bytes, count))
         return send_by_system(sock, s, bytes, count, flags);
@@ -53,7 +52,7 @@ __attribute__((noinline)) static int send_in_full(sock_t *sock, SOCKET s, const 
     return api_result(result);
 }
 
-__attribute__((noinline)) static int receive_in_full(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
+static int receive_any(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
 {
     if (!is_plain_request(sock, bytes, count))
         return receive_by_system(sock, s, bytes, count, flags);
@@ -64,27 +63,70 @@ __attribute__((noinline)) static int receive_in_full(sock_t *sock, SOCKET s, cha
     return result;
 }
 
+/* What is kept apart from api_send() and api_recv() is called last there, so that they save no registers for it. */
+__attribute__((noinline)) static int send_in_full(SOCKET s, const char *bytes, int count, int flags)
+{
+    return api_refuses() ? SOCKET_ERROR : send_any(fdtab_get(s), s, bytes, count, flags);
+}
+
+__attribute__((noinline)) static int receive_in_full(SOCKET s, char *bytes, int count, int flags)
+{
+    return api_refuses() ? SOCKET_ERROR : receive_any(fdtab_get(s), s, bytes, count, flags);
+}
+
+__attribute__((noinline)) static int send_unclear(sock_t *sock, SOCKET s, const char *bytes, int count)
+{
+    int sent = stream_send_unclear(&sock->stream, s, bytes, (uint32_t)count);
+    return sent > 0 ? api_result(sent) : send_any(sock, s, bytes, count, 0);
+}
+
+__attribute__((noinline)) static int receive_unclear(sock_t *sock, SOCKET s, char *bytes, int count)
+{
+    int got = sock_receive_unclear(sock, s, bytes, count);
+    return got ? api_result(got) : receive_any(sock, s, bytes, count, 0);
+}
+
+__attribute__((noinline)) static int end_send(sock_t *sock, int count)
+{
+    stream_sent_to_sleeper(&sock->stream);
+    return api_result(count);
+}
+
+__attribute__((noinline)) static int end_receive(sock_t *sock, int count)
+{
+    stream_received_from_sleeper(&sock->stream);
+    return api_result(count);
+}
+
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 {
-    if (api_refuses())
-        return SOCKET_ERROR;
-    sock_t *sock = fdtab_get(s);
-    int sent = sock && bytes && flags == 0 ? sock_send_small(sock, s, bytes, count) : 0;
-    return __builtin_expect(sent > 0, 1) ? api_result(sent) : send_in_full(sock, s, bytes, count, flags);
+    sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
+    switch (sock && bytes && flags == 0 ? sock_send_clear(sock, s, bytes, count) : SMALL_NOT) {
+    case SMALL_DONE:
+        return api_result(count);
+    case SMALL_WAKES:
+        return end_send(sock, count);
+    case SMALL_UNCLEAR:
+        return send_unclear(sock, s, bytes, count);
+    default:
+        return send_in_full(s, bytes, count, flags);
+    }
 }
 
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 {
-    if (api_refuses())
-        return SOCKET_ERROR;
-    sock_t *sock = fdtab_get(s);
-    int got = 0;
-    if (sock && bytes && flags == 0)
-        got = sock_receive_small(sock, s, bytes, count, !load_relaxed(&sock->nonblocking));
-    if (__builtin_expect(got == 0, 0))
-        return receive_in_full(sock, s, bytes, count, flags);
-    async_received(sock, false);
-    return api_result(got);
+    sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
+    bool simple = sock && bytes && flags == 0 && !async_selects(sock);
+    switch (simple ? sock_receive_clear(sock, s, bytes, count) : SMALL_NOT) {
+    case SMALL_DONE:
+        return api_result(count);
+    case SMALL_WAKES:
+        return end_receive(sock, count);
+    case SMALL_UNCLEAR:
+        return receive_unclear(sock, s, bytes, count);
+    default:
+        return receive_in_full(s, bytes, count, flags);
+    }
 }
 
 /* On a connected stream the address is ignored. */

@@ -21,18 +21,23 @@ int async_select_by_system(sock_t *sock, uintptr_t handle, HWND window, unsigned
 void async_inherit(sock_t *sock, uintptr_t handle, const sock_t *listener);
 /* A connect was begun: its outcome is an event. */
 void async_connecting(sock_t *sock);
+/* True if the program has selected anything for the socket. */
+static inline bool async_selects(const sock_t *sock)
+{
+    return __builtin_expect(load_relaxed(&sock->async_events) != 0, 0);
+}
 /* The program has made the call that enables these events again. */
 void async_enable_selected(sock_t *sock, uint32_t events);
 static inline void async_enable(sock_t *sock, uint32_t events)
 {
-    if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
+    if (sock && async_selects(sock))
         async_enable_selected(sock, events);
 }
 /* The program has made a receive, of urgent data or not; whatever came of it. */
 void async_received_selected(sock_t *sock, bool urgent);
 static inline void async_received(sock_t *sock, bool urgent)
 {
-    if (__builtin_expect(sock && load_relaxed(&sock->async_events), 0))
+    if (sock && async_selects(sock))
         async_received_selected(sock, urgent);
 }
 /* The socket is being closed: nothing more is posted for it. */

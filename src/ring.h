@@ -39,22 +39,22 @@ static inline void ring_get(const vmmc_region_t *ring, uint32_t position, uint8_
 }
 
 /* A small message leaves the processor nothing to overlap the transfer of its lines with: the next call is too far away.
- * So each fetches as many lines as it has itself from where a later message will lie: from `position` on, if the caller
+ * So each fetches as many lines as it has itself from where a later message will lie, RING_AHEAD further on, if the caller
  * is certain that those are not the other side's now, or they would be taken from under its hands. */
 #define RING_SMALL 2048u
 #define RING_AHEAD 2048u
 
-static inline void ring_fetch_to_read(const vmmc_region_t *ring, uint32_t position, uint32_t count)
+static inline void ring_fetch_to_read(const uint8_t *from, uint32_t count)
 {
     for (uint32_t at = 0; at < count; at += SHM_LINE)
-        __builtin_prefetch(ring->base + ((position + at) & (ring->size - 1)));
+        __builtin_prefetch(from + at);
 }
 
 /* A processor without the instruction does nothing. */
-static inline void ring_fetch_to_write(const vmmc_region_t *ring, uint32_t position, uint32_t count)
+static inline void ring_fetch_to_write(const uint8_t *to, uint32_t count)
 {
     for (uint32_t at = 0; at < count; at += SHM_LINE)
-        __asm__ volatile("prefetchw %0" : : "m"(ring->base[(position + at) & (ring->size - 1)]));
+        __asm__ volatile("prefetchw %0" : : "m"(to[at]));
 }
 
 #endif

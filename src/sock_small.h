@@ -1,4 +1,4 @@
-/* sock_small: a small message by a stream that is in its rings, inline; see stream_small.h. */
+/* sock_small: a small message by a stream that is in its rings; see stream_small.h. */
 #ifndef VMMC_SOCK_SMALL_H
 #define VMMC_SOCK_SMALL_H
 
@@ -6,18 +6,25 @@
 #include "stream_small.h"
 #include "wsaerr.h"
 
-/* `count`, or 0: nothing has been done, ask sock_send(). */
-static inline int sock_send_small(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+/* Streams in their rings are the only ones with a clear way, and the only ones whose *_unclear() calls do anything, so the
+ * socket's mode needs no look. */
+static inline small_t sock_send_clear(sock_t *sock, uintptr_t handle, const void *bytes, int count)
 {
-    bool small = (unsigned)count - 1 < RING_SMALL;
-    return small && sock_mode(sock) == SOCK_USER ? stream_send_small(&sock->stream, handle, bytes, (uint32_t)count) : 0;
+    bool small = (uint32_t)count - 1 < RING_SMALL;
+    return __builtin_expect(small, 1) ? stream_send_clear(&sock->stream, handle, bytes, (uint32_t)count) : SMALL_NOT;
 }
 
-/* What is there, up to `count`; or 0: nothing has been done, ask sock_receive().  -WSAEWOULDBLOCK only if not blocking. */
-static inline int sock_receive_small(sock_t *sock, uintptr_t handle, void *bytes, int count, bool blocking)
+static inline small_t sock_receive_clear(sock_t *sock, uintptr_t handle, void *bytes, int count)
 {
-    bool ours = count > 0 && sock_mode(sock) == SOCK_USER;
-    int got = ours ? stream_receive_small(&sock->stream, handle, bytes, (uint32_t)count, blocking) : 0;
+    return __builtin_expect(count > 0, 1) ? stream_receive_clear(&sock->stream, handle, bytes, (uint32_t)count) : SMALL_NOT;
+}
+
+/* After SMALL_UNCLEAR: what is there, up to `count`; or 0: nothing has been done, ask sock_receive().  -WSAEWOULDBLOCK only
+ * if the socket is not blocking. */
+static inline int sock_receive_unclear(sock_t *sock, uintptr_t handle, void *bytes, int count)
+{
+    bool blocking = !load_relaxed(&sock->nonblocking);
+    int got = stream_receive_unclear(&sock->stream, handle, bytes, (uint32_t)count, blocking);
     return __builtin_expect(got < 0, 0) ? wsaerr_from_stream(got) : got;
 }
 

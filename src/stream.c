@@ -9,7 +9,7 @@
 static void init_half(half_t *half)
 {
     size_t kept = offsetof(half_t, carrier);
-    lock_take(&half->lock);
+    half_take(half);
     memset((uint8_t *)half + kept, 0, sizeof *half - kept);
 }
 
@@ -21,6 +21,7 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
     copy_choice_begin(&stream->tx.choice);
     stream->kernel = kernel;
     stream->socket = socket;
+    atomic_store_explicit(&stream->open_for, socket, memory_order_relaxed);
     stream->ring_bytes = ring_bytes;
     stream->ring_max_bytes = ring_max_bytes < ring_bytes ? ring_bytes : ring_max_bytes;
     stream->link = NULL;
@@ -56,8 +57,8 @@ void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *
     stream->link = link;
     stream->link_death = vmmc_link_death(link);
     stream->mailbox = mailbox;
-    lock_take(&stream->tx.lock);
-    lock_take(&stream->rx.lock);
+    half_take(&stream->tx);
+    half_take(&stream->rx);
     stream->tx.flow = &shm->flow[side];
     stream->rx.flow = &shm->flow[1 - side];
     stream->rx.seen = stream->rx.position;
@@ -84,7 +85,7 @@ static bool is_announced(const half_t *tx)
 
 bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket)
 {
-    lock_take(&half->lock);
+    half_take(half);
     bool free = half->carrier == CARRIER_FINAL || (half == &stream->tx ? !is_announced(half) : !half->consented);
     /* Frozen: returned bytes have to go before those of a caller that was sent here earlier. */
     if (half->frozen || stream->socket != socket || load_relaxed(&stream->closing))
@@ -99,7 +100,7 @@ bool stream_enter_kernel(stream_t *stream, half_t *half, uintptr_t socket)
 
 void stream_leave_kernel(stream_t *stream, half_t *half, int moved)
 {
-    lock_take(&half->lock);
+    half_take(half);
     half->kernel_calls--;
     if (moved > 0) {
         half->position += (uint32_t)moved;
@@ -117,7 +118,7 @@ void stream_leave_kernel(stream_t *stream, half_t *half, int moved)
 
 void stream_forbid_sending(stream_t *stream)
 {
-    lock_take(&stream->tx.lock);
+    half_take(&stream->tx);
     stream->tx.never = true;
     lock_release(&stream->tx.lock);
 }
@@ -140,6 +141,15 @@ void stream__wake_writer(stream_t *stream)
         return;
     stream->rx.counters.wakes++;
     vmmc_notify(stream->link, number);
+}
+
+/* A sender that finds little room would soon sleep again. */
+void stream__wake_useful_writer(stream_t *stream)
+{
+    const half_t *rx = &stream->rx;
+    uint32_t least = rx->ring.size / STREAM_USEFUL_SHARE;
+    if (rx->carrier != CARRIER_RING || rx->seen - rx->position <= rx->ring.size - least)
+        stream__wake_writer(stream);
 }
 
 word_t *stream__waiter_word(stream_t *stream, half_t *half)
@@ -210,7 +220,7 @@ void stream__wake_local(half_t *half)
 
 bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sleeper, const waiter_t *waiter)
 {
-    lock_take(&half->lock);
+    half_take(half);
     bool open = stream_is_attached(stream) && stream__gone(stream, socket) != STREAM_CANCELLED;
     if (open) {
         stream__hold(stream);
@@ -222,7 +232,7 @@ bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sle
 
 void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper)
 {
-    lock_take(&half->lock);
+    half_take(half);
     stream__disarm_locked(half, stream__waiter_word(stream, half), sleeper);
     lock_release(&half->lock);
     stream__let_go(stream);
@@ -230,7 +240,7 @@ void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper)
 
 static void kick_half(half_t *half)
 {
-    lock_take(&half->lock);
+    half_take(half);
     stream__wake_local(half);
     lock_release(&half->lock);
 }
@@ -287,7 +297,7 @@ void stream__leave(stream_t *stream, half_t *half)
 int stream_enter_link(stream_t *stream, uintptr_t socket, vmmc_link_t **link, uint32_t *mailbox)
 {
     int result = STREAM_CANCELLED;
-    lock_take(&stream->tx.lock);
+    half_take(&stream->tx);
     if (!load_relaxed(&stream->closing) && stream->socket == socket)
         result = stream_is_attached(stream) ? 0 : STREAM_BY_KERNEL;
     if (result == 0) {
@@ -306,7 +316,7 @@ void stream_leave_link(stream_t *stream)
 
 void stream_count_loan(half_t *half, uint64_t bytes)
 {
-    lock_take(&half->lock);
+    half_take(half);
     half->counters.loans++;
     half->counters.lent += bytes;
     lock_release(&half->lock);
@@ -343,7 +353,7 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us)
     uint32_t kicks = load_relaxed(&half->kicks);
     lock_release(&half->lock);
     bool changed = spin_for(half, outlook, us, kicks);
-    lock_take(&half->lock);
+    half_take(half);
     return changed;
 }
 
@@ -364,7 +374,7 @@ static void abandon(wait_guard_t *guard)
 {
     stream_guard_t *left = (stream_guard_t *)guard;
     half_t *half = left->half;
-    lock_take(&half->lock);
+    half_take(half);
     stream__disarm_locked(half, stream__waiter_word(left->stream, half), left->sleeper);
     if (half->busy && half->turn == left->sleeper->number)
         half->busy = false;
@@ -386,7 +396,7 @@ void stream__wait_kernel(stream_t *stream, half_t *half, unsigned ms)
     if (!sending || !wait_is_cancelled())
         stream->kernel->wait(stream->socket, sending, ms);
     wait_unguard(waiter);
-    lock_take(&half->lock);
+    half_take(half);
 }
 
 /* True if no sleep was needed: spinning pays. */
@@ -398,7 +408,7 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     uint64_t now = os_now_us();
     bool at_a_glance;
     uint32_t sleeps = 0;
-    lock_take(&half->lock);
+    half_take(half);
     stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     bool patient = half->patient;
     lock_release(&half->lock);
@@ -414,7 +424,7 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
         sleeps++;
     }
     wait_unguard(waiter);
-    lock_take(&half->lock);
+    half_take(half);
     word_t *shared = outlook->count ? stream__waiter_word(stream, half) : NULL;
     if (sleeps && half == &stream->rx)
         step_out_locked(half, shared, &sleeper);
@@ -433,7 +443,7 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
     lock_release(&half->lock);
     bool hit = spin_for(half, outlook, budget, kicks);
     bool paid = hit || sleep_armed(stream, half, outlook, deadline, kicks);
-    lock_take(&half->lock);
+    half_take(half);
     half->counters.waits++;
     spin_learn(&half->learnt_spin, paid);
     half->patient = !paid && wait_has_been_long(begun);
@@ -446,6 +456,7 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
 
 int stream__give_up(stream_t *stream, const char *what)
 {
+    atomic_store_explicit(&stream->open_for, 0, memory_order_relaxed);
     if (word_swap(&stream->broken, 1) == 0)
         log_error("socket %lu: connection reset: %s", (unsigned long)stream->socket, what);
     return STREAM_RESET;
@@ -477,7 +488,7 @@ static void close_sending(stream_t *stream, bool hard)
 bool stream_is_over(stream_t *stream)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     uint32_t peer = stream->rx.flow ? load_acquire(&stream->rx.flow->state) : 0;
     bool reset = (peer & FLOW_RESET) || tx->swallowed || load_relaxed(&stream->broken);
     bool over = reset || (tx->shut && (peer & (FLOW_FIN | FLOW_CLOSED)));
@@ -495,8 +506,8 @@ static bool has_unread(const half_t *rx)
 void stream_close(stream_t *stream, bool hard)
 {
     store_release(&stream->closing, 1);
-    lock_take(&stream->tx.lock);
-    lock_take(&stream->rx.lock);
+    half_take(&stream->tx);
+    half_take(&stream->rx);
     if (stream_is_attached(stream)) {
         stream__restore_now(stream);
         close_sending(stream, hard || has_unread(&stream->rx));

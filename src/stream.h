@@ -81,17 +81,24 @@ typedef struct counters {
     uint64_t bytes, in_place, by_kernel, calls, waits, sleeps, wakes, loans, lent;
 } counters_t;
 
-/* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32. */
+/* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32.
+ *
+ * `plain` says that nothing but bytes is going on, as far as this side knows: they are in a ring, and no other thread, no
+ * view, mark, shutdown or leaving is in their way.  `clear` is how many bytes may be moved next without a look at anything
+ * else: there is room for them, or they are there, up to the end of the ring's memory.  Who has found that, with the lock
+ * held, sets them; half_take() ends them, so what they were found from cannot change under them. */
 typedef struct half {
     vmmc_lock_t lock;
     carrier_t carrier;
     uint32_t position;
+    uint32_t clear; /* not 0: `plain` */
+    bool plain;
     uint32_t seen;     /* sender: last head seen; receiver: last tail seen */
     uint32_t known;    /* receiver: bytes up to here are known to lie in the present ring */
     uint32_t switches; /* sender: published; receiver: followed */
-    urgent_t urgent;
     vmmc_region_t ring;
     flow_shm_t *flow; /* NULL until attached */
+    urgent_t urgent;
     sleeper_t *sleepers;
     uint32_t shown;     /* the number that stands where the other side looks whom to wake, */
     word_t shown_since; /* ... and since when: wait_moment() */
@@ -121,6 +128,14 @@ typedef struct half {
     copy_choice_t choice; /* sender: how it copies */
 } half_t;
 
+/* Take the lock of a half for more than moving bytes within the clear stretch. */
+static inline void half_take(half_t *half)
+{
+    lock_take(&half->lock);
+    half->clear = 0;
+    half->plain = false;
+}
+
 typedef struct stream {
     half_t tx, rx;
     vmmc_link_t *link;
@@ -128,6 +143,7 @@ typedef struct stream {
     uint32_t mailbox;
     const kernel_calls_t *kernel;
     uintptr_t socket;
+    _Atomic(uintptr_t) open_for; /* the socket; 0 once the stream is broken */
     uint32_t ring_bytes, ring_max_bytes;
     word_t attached;
     word_t closing;

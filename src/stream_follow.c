@@ -55,7 +55,7 @@ bool stream__consent(stream_t *stream)
 void stream__consent_if_asked(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     if (stream_is_attached(stream) && !load_relaxed(&stream->closing) && load_relaxed(&rx->flow->wanted))
         stream__consent(stream);
     lock_release(&rx->lock);

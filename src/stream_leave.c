@@ -114,7 +114,7 @@ bool stream_serve_peer(stream_t *stream)
 {
     half_t *tx = &stream->tx;
     bool more = false;
-    lock_take(&tx->lock);
+    half_take(tx);
     if (stream_is_attached(stream) && !load_relaxed(&stream->closing)) {
         uint32_t wish = load_acquire(&tx->flow->consumer), state = load_relaxed(&tx->flow->state);
         if ((wish & FLOW_READER_LEAVES) && (state & FLOW_ANNOUNCING) && !(state & FLOW_FROZEN))
@@ -339,7 +339,7 @@ static int demote_receiving(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     int result = 0;
-    lock_take(&rx->lock);
+    half_take(rx);
     rx->never = true;
     if (rx->leftover)
         result = STREAM_AGAIN;
@@ -367,7 +367,7 @@ static void await_thaw(stream_t *stream)
         outlook_add(&outlook, &tx->flow->consumer, load_acquire(&tx->flow->consumer));
         lock_release(&tx->lock);
         stream_serve_peer(stream);
-        lock_take(&tx->lock);
+        half_take(tx);
         if (tx->frozen)
             stream__sleep(stream, tx, &outlook, now + 2000);
     }
@@ -376,7 +376,7 @@ static void await_thaw(stream_t *stream)
 static void demote_sending(stream_t *stream)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     tx->never = true;
     await_thaw(stream);
     if (tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
@@ -386,7 +386,7 @@ static void demote_sending(stream_t *stream)
 
 int stream_demote(stream_t *stream)
 {
-    lock_take(&stream->tx.lock);
+    half_take(&stream->tx);
     bool open = !load_relaxed(&stream->closing);
     if (open)
         stream__hold(stream);

@@ -8,6 +8,16 @@
 #define STREAM_PATIENCE_US 1000000 /* for the other side's cooperation; then reset */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
+#define STREAM_USEFUL_SHARE 4 /* a sleeping sender is woken when this fraction of the ring is free */
+
+/* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
+static inline int stream__gone(const stream_t *stream, uintptr_t socket)
+{
+    if (load_relaxed(&stream->closing) || stream->socket != socket)
+        return STREAM_CANCELLED;
+    return load_relaxed(&stream->broken) ? STREAM_RESET : 0;
+}
+
 /* The other side will answer nothing any more, and stream__sleep() would not sleep. */
 static inline bool stream__is_lost(const stream_t *stream)
 {
@@ -25,6 +35,11 @@ void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32
 void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper);
 /* Nobody sleeps here any more: the other side need not look whether it has to wake somebody. */
 void stream__hide_locked(half_t *half, word_t *shared);
+/* Wake whoever sleeps at the other end of the direction that this side sends, or receives. */
+void stream__wake_reader(stream_t *stream);
+void stream__wake_writer(stream_t *stream);
+/* Wake a sender that sleeps for want of room, if there is enough by now. */
+void stream__wake_useful_writer(stream_t *stream);
 /* The shared word that tells the other side whom to wake for `half`. */
 word_t *stream__waiter_word(stream_t *stream, half_t *half);
 
@@ -137,7 +152,47 @@ bool stream__keep_strays(stream_t *stream);
 /* Add bits to the sender's state word. */
 void stream__mark(half_t *tx, uint32_t bits);
 
-/* ---- taking bytes out of a ring: inline, for the fast path ---- */
+/* ---- moving bytes: inline, for the fast path ---- */
+
+static inline void stream__sent(stream_t *stream, uint32_t count)
+{
+    stream__publish(&stream->tx, count);
+    if (__builtin_expect(load_relaxed(&stream->tx.flow->reader) != 0, 0))
+        stream__wake_reader(stream);
+}
+
+/* Offer the larger ring that the sender would like. */
+void stream__grow(stream_t *stream);
+
+static inline void stream__grow_if_asked(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (__builtin_expect(load_relaxed(&rx->flow->wanted) > rx->ring.size, 0) && rx->carrier == CARRIER_RING)
+        stream__grow(stream);
+}
+
+/* The receiver's position has moved. */
+static inline void stream__forget_passed_mark(half_t *rx)
+{
+    if (rx->urgent.state != URGENT_NONE && (int32_t)(rx->position - rx->urgent.at) > 0)
+        rx->urgent.state = URGENT_NONE;
+}
+
+/* The receiver is done with `count` more bytes of a carrier. */
+static inline void stream__taken(stream_t *stream, uint32_t count)
+{
+    half_t *rx = &stream->rx;
+    stream__give_room(rx, count);
+    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0, 0))
+        stream__wake_useful_writer(stream);
+}
+
+static inline void stream__consume(stream_t *stream, uint32_t count)
+{
+    stream__taken(stream, count);
+    stream__forget_passed_mark(&stream->rx);
+    stream__grow_if_asked(stream);
+}
 
 static inline int stream__take_from_ring(stream_t *stream, void *bytes, uint32_t count, bool peek)
 {

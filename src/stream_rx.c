@@ -102,7 +102,7 @@ static bool kernel_runs_ahead(stream_t *stream)
         return false;
     lock_release(&rx->lock);
     os_yield(UINT32_MAX);
-    lock_take(&rx->lock);
+    half_take(rx);
     return true;
 }
 
@@ -272,12 +272,37 @@ __attribute__((noinline, cold)) static int receive_slowly(stream_t *stream, cons
     return result;
 }
 
+/* ---- the common case: in a ring, nothing else going on ---- */
+
+static inline bool receives_plainly(const stream_t *stream, uintptr_t socket)
+{
+    const half_t *rx = &stream->rx;
+    if (rx->plain)
+        return stream__is_open_for(stream, socket);
+    return rx->carrier == CARRIER_RING && !(rx->busy | rx->shut) && !rx->leftover &&
+           !(rx->held.count | (uint32_t)rx->urgent.state) && !stream__gone(stream, socket);
+}
+
+/* How many of `count` plain bytes are there. */
+static inline uint32_t look_for(half_t *rx, uint32_t count)
+{
+    const flow_shm_t *flow = rx->flow;
+    uint32_t position = rx->position, size = rx->ring.size, left = rx->known - position;
+    if (left <= size && left >= count)
+        return count;
+    uint32_t tail = load_acquire(&flow->tail); /* pairs with the release in stream__publish() */
+    left = tail - position;
+    if (left > size || load_acquire(&flow->switches) != rx->switches || load_acquire(&flow->urgents) != rx->urgent.count)
+        return 0;
+    rx->seen = rx->known = tail;
+    return left < count ? left : count;
+}
+
 /* In a quick exchange the answer comes within the time that the slow path would take to prepare for waiting.  The lock
  * is held meanwhile, so it is two or three microseconds at the most, and none where spinning has not paid. */
-bool stream__glance(stream_t *stream, uintptr_t socket)
+static bool glance(half_t *rx)
 {
-    half_t *rx = &stream->rx;
-    if (stream__gone(stream, socket) || rx->carrier != CARRIER_RING || spin_budget_us(&rx->learnt_spin) == 0)
+    if (spin_budget_us(&rx->learnt_spin) == 0)
         return false;
     for (unsigned look = 0; look < GLANCES; look++) {
         if (load_relaxed(&rx->flow->tail) != rx->position) {
@@ -289,11 +314,29 @@ bool stream__glance(stream_t *stream, uintptr_t socket)
     return false;
 }
 
-bool stream__is_quiet(const stream_t *stream, uintptr_t socket)
+/* In a ring, bytes there, no switch ahead, nothing else going on: how many of `count` bytes can be taken, else 0. */
+static inline uint32_t find(stream_t *stream, uintptr_t socket, uint32_t count, bool glances)
+{
+    half_t *rx = &stream->rx;
+    if (!receives_plainly(stream, socket))
+        return 0;
+    uint32_t there = look_for(rx, count);
+    if (there == 0 && glances && glance(rx))
+        there = look_for(rx, count);
+    return there;
+}
+
+/* Once look_for() has found something, if nothing but receiving is done before the lock is released. */
+static inline void make_clear(half_t *rx)
+{
+    rx->plain = true;
+    rx->clear = ring_first_span(&rx->ring, rx->position, rx->known - rx->position);
+}
+
+/* In a plain ring: nothing in it, and nothing announced. */
+static bool is_quiet(const stream_t *stream)
 {
     const half_t *rx = &stream->rx;
-    if (!stream__receives_plainly(stream, socket))
-        return false;
     const flow_shm_t *flow = rx->flow;
     return load_acquire(&flow->tail) == rx->position &&
            (load_acquire(&flow->state) & ~(uint32_t)FLOW_HOLDS) == FLOW_ANNOUNCING &&
@@ -301,17 +344,95 @@ bool stream__is_quiet(const stream_t *stream, uintptr_t socket)
            load_relaxed(&flow->wanted) <= rx->ring.size && !load_relaxed(stream->link_death);
 }
 
+/* `count` of the bytes that look_for() has found, and make the way clear to the rest of them. */
+static void take_small(stream_t *stream, void *bytes, uint32_t count)
+{
+    half_t *rx = &stream->rx;
+    make_clear(rx);
+    if (rx->clear >= RING_AHEAD + count)
+        ring_fetch_to_read(stream__next(rx) + RING_AHEAD, count);
+    ring_get(&rx->ring, rx->position, bytes, count);
+    rx->clear = count < rx->clear ? rx->clear - count : 0;
+    stream__taken(stream, count);
+    stream__grow_if_asked(stream);
+}
+
+static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,
+                                                      bool blocking)
+{
+    half_t *rx = &stream->rx;
+    int result = 0;
+    rx->plain = receives_plainly(stream, socket);
+    if (rx->plain && !blocking && is_quiet(stream)) {
+        result = STREAM_AGAIN;
+    } else if (rx->plain) {
+        uint32_t there = look_for(rx, count);
+        if (there == 0 && blocking && glance(rx))
+            return stream_receive_unclear(stream, socket, bytes, count, false);
+        if (there - 1 < RING_SMALL) {
+            take_small(stream, bytes, there);
+            result = (int)there;
+        }
+    }
+    lock_release(&rx->lock);
+    return result;
+}
+
+/* The sender sleeps, or would like a larger ring. */
+static __attribute__((noinline)) int see_to_sender(stream_t *stream, uint32_t taken)
+{
+    stream__wake_useful_writer(stream);
+    stream__grow_if_asked(stream);
+    lock_release(&stream->rx.lock);
+    return (int)taken;
+}
+
+/* Of an exchange: what comes is one short message.  All else is kept apart, so that this saves no registers for it. */
+int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
+{
+    half_t *rx = &stream->rx;
+    uint32_t there = rx->plain && stream__is_open_for(stream, socket) ? look_for(rx, count) : 0;
+    if (there - 1 >= COPY_SHORT_MAX)
+        return receive_by_looks(stream, socket, bytes, count, blocking);
+    make_clear(rx);
+    if (there > rx->clear)
+        return receive_by_looks(stream, socket, bytes, count, blocking);
+    stream__take_clear(rx, bytes, there);
+    if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->ring.size)
+        return see_to_sender(stream, there);
+    lock_release(&rx->lock);
+    return (int)there;
+}
+
+void stream_received_from_sleeper(stream_t *stream)
+{
+    stream__wake_useful_writer(stream);
+    lock_release(&stream->rx.lock);
+}
+
+bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances)
+{
+    half_t *rx = &stream->rx;
+    if (!lock_take_free(&rx->lock))
+        return false;
+    bool readable = stream__is_clear(stream, rx, socket, 1);
+    if (!readable && find(stream, socket, 1, glances)) {
+        make_clear(rx);
+        readable = true;
+    }
+    lock_release(&rx->lock);
+    return readable;
+}
+
 int stream_receive(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
-    uint32_t count = stream__may_take(stream, transfer->socket, transfer->count);
-    if (count == 0 && transfer->blocking && stream__glance(stream, transfer->socket))
-        count = stream__may_take(stream, transfer->socket, transfer->count);
+    half_take(rx);
+    uint32_t count = find(stream, transfer->socket, transfer->count, transfer->blocking);
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
     if (count <= RING_SMALL && !transfer->peek)
-        stream__get_small(stream, transfer->bytes, count);
+        take_small(stream, transfer->bytes, count);
     else
         stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
@@ -326,10 +447,8 @@ int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view)
     if (request->count == 0)
         return STREAM_INVALID;
     *view = (view_t){.count = 0};
-    lock_take(&rx->lock);
-    uint32_t count = stream__may_take(stream, request->socket, request->count);
-    if (count == 0 && request->blocking && stream__glance(stream, request->socket))
-        count = stream__may_take(stream, request->socket, request->count);
+    half_take(rx);
+    uint32_t count = find(stream, request->socket, request->count, request->blocking);
     if (count == 0)
         return receive_slowly(stream, &borrowing);
     int result = stream__show(stream, &borrowing, count);
@@ -359,7 +478,7 @@ static int receive_spans(stream_t *stream, const transfer_t *transfer, const spa
 int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     int result = stream__enter(stream, rx, transfer->socket);
     if (result)
         return result;
@@ -405,7 +524,7 @@ static int64_t count_arrived(stream_t *stream)
 int stream_pending(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     int64_t result = stream__check_question(stream, socket);
     if (result == 0)
         result = rx->leftover ? rx->leftover_end - rx->leftover_at : count_arrived(stream);
@@ -438,7 +557,7 @@ static input_t look_at_input(stream_t *stream, uintptr_t socket)
 
 input_t stream_input(stream_t *stream, uintptr_t socket)
 {
-    lock_take(&stream->rx.lock);
+    half_take(&stream->rx);
     input_t input = look_at_input(stream, socket);
     lock_release(&stream->rx.lock);
     return input;
@@ -453,7 +572,7 @@ int stream_readable(stream_t *stream, uintptr_t socket)
 void stream_shut_receiving(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     if (stream__gone(stream, socket) != STREAM_CANCELLED)
         rx->shut = true;
     stream__wake_local(rx);

@@ -33,7 +33,7 @@ stray_t stream_look_for_strays(stream_t *stream)
     half_t *rx = &stream->rx;
     stray_t result;
     uint8_t byte;
-    lock_take(&rx->lock);
+    half_take(rx);
     if (!stream_is_attached(stream) || stream__gone(stream, stream->socket) || rx->shut)
         result = STRAY_NEVER;
     else if (rx->strayed && stream->tx.carrier != CARRIER_FINAL)
@@ -62,7 +62,7 @@ static void ask_sender_to_leave(stream_t *stream)
 static void leave_sending_half(stream_t *stream)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     tx->never = true;
     if (!tx->frozen && tx->flow && (load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
         stream__leave_sending(stream, TX_LEAVE);
@@ -72,7 +72,7 @@ static void leave_sending_half(stream_t *stream)
 void stream_leave_to_strays(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     bool open = stream_is_attached(stream) && !stream__gone(stream, stream->socket) && rx->consented && !rx->busy;
     if (open)
         ask_sender_to_leave(stream);

@@ -194,11 +194,26 @@ static void ask_for_fitting_ring(stream_t *stream, uint32_t count)
 
 /* ---- moving bytes by a ring or the kernel ---- */
 
+/* Room in the ring; the shared head is read only when the remembered one does not do.  It counts from the switch to
+ * this ring, while the receiver may still drain the carriers before it.  -1: the head is impossible. */
+static inline int64_t find_room(half_t *tx, uint32_t enough)
+{
+    if (tx->ring.size - (tx->position - tx->seen) < enough) {
+        uint32_t head = load_acquire(&tx->flow->head); /* pairs with the release in stream__taken() */
+        if ((int32_t)(head - tx->seen) > 0) {
+            if (head - tx->seen > tx->position - tx->seen)
+                return -1;
+            tx->seen = head;
+        }
+    }
+    return tx->ring.size - (tx->position - tx->seen);
+}
+
 /* Bytes put into the ring, 0: it is full. */
 static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
-    int64_t room = stream__room(tx, count);
+    int64_t room = find_room(tx, count);
     if (room < 0)
         return impossible_head(stream);
     bool whole = count <= tx->ring.size / WHOLE_MESSAGE_SHARE;
@@ -250,7 +265,7 @@ static int wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t 
     ask_for_larger_ring(stream, left);
     look_out(tx, &outlook);
     uint32_t useful = useful_room(tx, left);
-    if (stream__room(tx, useful) >= useful || ring_on_offer(tx))
+    if (find_room(tx, useful) >= useful || ring_on_offer(tx))
         return 0;
     uint64_t now = os_now_us();
     if (now >= transfer->deadline)
@@ -323,7 +338,7 @@ static int wait_frozen(stream_t *stream, const transfer_t *transfer)
     look_out(tx, &outlook);
     lock_release(&tx->lock);
     stream_serve_peer(stream);
-    lock_take(&tx->lock);
+    half_take(tx);
     uint64_t soon = os_now_us() + 20000;
     if (tx->frozen)
         stream__sleep(stream, tx, &outlook, soon < transfer->deadline ? soon : transfer->deadline);
@@ -367,7 +382,7 @@ static bool is_clear(stream_t *stream, const transfer_t *transfer, uint32_t left
     if (load_relaxed(&tx->flow->consumer)) {
         lock_release(&tx->lock);
         stream_serve_peer(stream);
-        lock_take(&tx->lock);
+        half_take(tx);
         bool served = tx->frozen || tx->carrier == CARRIER_FINAL || load_relaxed(&stream->closing);
         *result = served ? 0 : stream__break(stream, "the receiver's wishes make no sense");
         return false;
@@ -404,7 +419,7 @@ int64_t stream__await_room(stream_t *stream, const transfer_t *transfer)
             if (tx->carrier != CARRIER_RING)
                 return STREAM_BY_KERNEL;
             uint32_t useful = useful_room(tx, transfer->count);
-            int64_t room = stream__room(tx, transfer->count);
+            int64_t room = find_room(tx, transfer->count);
             if (room < 0)
                 return impossible_head(stream);
             if (room >= useful)
@@ -510,7 +525,7 @@ static int send_spans(stream_t *stream, const transfer_t *transfer, const span_t
 int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     int result = stream__enter(stream, tx, transfer->socket);
     if (result)
         return result;
@@ -527,7 +542,7 @@ int stream_begin_turn(stream_t *stream, uintptr_t socket)
 {
     half_t *tx = &stream->tx;
     const transfer_t turn = {.socket = socket, .blocking = true, .deadline = STREAM_NEVER};
-    lock_take(&tx->lock);
+    half_take(tx);
     int result = stream__enter(stream, tx, socket);
     if (result)
         return result;
@@ -545,20 +560,77 @@ int stream_begin_turn(stream_t *stream, uintptr_t socket)
 
 void stream_end_turn(stream_t *stream)
 {
-    lock_take(&stream->tx.lock);
+    half_take(&stream->tx);
     stream__end_turn(&stream->tx);
     lock_release(&stream->tx.lock);
     stream__let_go(stream);
 }
 
+/* ---- the common case: in a ring, nothing else going on ---- */
+
+static inline bool sends_plainly(const stream_t *stream, uintptr_t socket)
+{
+    const half_t *tx = &stream->tx;
+    if (tx->plain)
+        return stream__is_open_for(stream, socket);
+    return tx->carrier == CARRIER_RING && !(tx->busy | tx->shut) && !stream__gone(stream, socket);
+}
+
+/* In a ring, with room, and nothing else going on; nothing urgent is to be sent. */
+static inline bool may_send(stream_t *stream, uintptr_t socket, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    if (!sends_plainly(stream, socket) || count > tx->part)
+        return false;
+    const flow_shm_t *flow = tx->flow;
+    if (load_relaxed(&flow->consumer) || load_relaxed(&flow->offer) != tx->ring.handle)
+        return false;
+    return find_room(tx, count) >= count && !load_acquire(stream->link_death);
+}
+
+/* `count` bytes for which may_send() is true; and make the way clear, since nothing else is done before the lock is
+ * released. */
+static void put_small(stream_t *stream, const void *bytes, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    tx->plain = true;
+    tx->clear = ring_first_span(&tx->ring, tx->position, tx->ring.size - (tx->position - tx->seen));
+    if (count <= tx->clear && count <= COPY_SHORT_MAX) {
+        stream__put_clear(tx, bytes, count);
+    } else {
+        if (tx->clear >= RING_AHEAD + count)
+            ring_fetch_to_write(stream__next(tx) + RING_AHEAD, count);
+        ring_put(COPY_STRING, &tx->ring, tx->position, bytes, count);
+        tx->clear = 0;
+        stream__publish(tx, count);
+    }
+    if (__builtin_expect(load_relaxed(&tx->flow->reader) != 0, 0))
+        stream__wake_reader(stream);
+}
+
+int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
+{
+    bool can = may_send(stream, socket, count);
+    if (can)
+        put_small(stream, bytes, count);
+    lock_release(&stream->tx.lock);
+    return can ? (int)count : 0;
+}
+
+void stream_sent_to_sleeper(stream_t *stream)
+{
+    stream__wake_reader(stream);
+    lock_release(&stream->tx.lock);
+}
+
 int stream_send(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
-    if (__builtin_expect(transfer->urgent || !stream__may_send(stream, transfer->socket, transfer->count), 0))
+    half_take(tx);
+    if (__builtin_expect(transfer->urgent || !may_send(stream, transfer->socket, transfer->count), 0))
         return send_slowly(stream, transfer);
     if (transfer->count <= RING_SMALL) {
-        stream__put_small(stream, transfer->bytes, transfer->count);
+        put_small(stream, transfer->bytes, transfer->count);
     } else {
         put(tx, transfer->bytes, transfer->count);
         stream__sent(stream, transfer->count);
@@ -592,7 +664,7 @@ static void shut_sending(stream_t *stream)
 void stream_shut_sending(stream_t *stream, uintptr_t socket)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     if (!tx->shut && stream__gone(stream, socket) != STREAM_CANCELLED)
         shut_sending(stream);
     lock_release(&tx->lock);
@@ -602,7 +674,7 @@ int stream_writable(stream_t *stream, uintptr_t socket)
 {
     half_t *tx = &stream->tx;
     transfer_t nothing = {.socket = socket};
-    lock_take(&tx->lock);
+    half_take(tx);
     int ready = check_sender(stream, &nothing);
     if (ready == 0) {
         if (tx->frozen || tx->busy)

@@ -122,7 +122,7 @@ static int take_urgent(urgent_t *urgent, const transfer_t *transfer)
 int stream_receive_urgent(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     int result = rx->shut ? STREAM_SHUT : look_around(stream, transfer->socket);
     if (result == 1 || result == STREAM_AGAIN)
         result = take_urgent(&rx->urgent, transfer);
@@ -132,7 +132,7 @@ int stream_receive_urgent(stream_t *stream, const transfer_t *transfer)
 
 void stream_set_in_line(stream_t *stream, bool in_line)
 {
-    lock_take(&stream->rx.lock);
+    half_take(&stream->rx);
     if (stream_is_attached(stream))
         look_around(stream, stream->socket); /* what came before is judged by how things were */
     stream->rx.urgent.in_line = in_line;
@@ -141,7 +141,7 @@ void stream_set_in_line(stream_t *stream, bool in_line)
 
 int stream_at_mark(stream_t *stream, uintptr_t socket)
 {
-    lock_take(&stream->rx.lock);
+    half_take(&stream->rx);
     int result = look_around(stream, socket);
     if (result != STREAM_BY_KERNEL)
         result = !is_at_mark(&stream->rx) ? 0 : stream->rx.urgent.in_line ? STREAM_INLINE : 1;
@@ -151,7 +151,7 @@ int stream_at_mark(stream_t *stream, uintptr_t socket)
 
 int stream_has_urgent(stream_t *stream, uintptr_t socket)
 {
-    lock_take(&stream->rx.lock);
+    half_take(&stream->rx);
     int result = look_around(stream, socket);
     if (result != STREAM_BY_KERNEL)
         result = stream->rx.urgent.state != URGENT_WAITING ? 0 : stream->rx.urgent.in_line ? STREAM_INLINE : 1;

@@ -59,7 +59,7 @@ int stream_reserve(stream_t *stream, const transfer_t *request, view_t *view)
     half_t *tx = &stream->tx;
     if (request->count == 0)
         return STREAM_INVALID;
-    lock_take(&tx->lock);
+    half_take(tx);
     int result = stream__enter(stream, tx, request->socket);
     if (result)
         return result;
@@ -102,7 +102,7 @@ static int check_commit(stream_t *stream, const transfer_t *request)
 int stream_commit(stream_t *stream, const transfer_t *request)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     int result = check_commit(stream, request);
     if (result == 0) {
         if (request->count) {
@@ -130,7 +130,7 @@ static view_t rest_of(const view_t *view, uint32_t spent)
 void stream_spend(stream_t *stream, const transfer_t *request, uint32_t sent, view_t *rest)
 {
     half_t *tx = &stream->tx;
-    lock_take(&tx->lock);
+    half_take(tx);
     *rest = (view_t){.count = 0};
     if (stream__gone(stream, request->socket) != STREAM_CANCELLED && tx->held.count >= sent) {
         if (sent < request->count)
@@ -156,7 +156,7 @@ int stream__show(stream_t *stream, const transfer_t *transfer, uint32_t count)
 int stream_release(stream_t *stream, const transfer_t *request)
 {
     half_t *rx = &stream->rx;
-    lock_take(&rx->lock);
+    half_take(rx);
     int result = stream__gone(stream, request->socket) == STREAM_CANCELLED ? STREAM_CANCELLED : check_view(rx, request);
     if (result == 0) {
         rx->held.count = 0;
@@ -178,13 +178,13 @@ int stream_release(stream_t *stream, const transfer_t *request)
 void stream_describe(stream_t *stream, stream_facts_t *facts)
 {
     half_t *tx = &stream->tx, *rx = &stream->rx;
-    lock_take(&tx->lock);
+    half_take(tx);
     facts->send_ring = tx->carrier == CARRIER_RING ? tx->ring.size : 0;
     facts->send_switches = tx->switches;
     facts->sent = tx->counters;
     facts->has_peer = stream_is_attached(stream) && !load_relaxed(&stream->closing) && !stream__is_lost(stream);
     lock_release(&tx->lock);
-    lock_take(&rx->lock);
+    half_take(rx);
     facts->receive_ring = rx->carrier == CARRIER_RING ? rx->ring.size : 0;
     facts->receive_switches = rx->switches;
     facts->received = rx->counters;

@@ -12,6 +12,15 @@ int wsaerr_from_stream(int result);
 int wsaerr_from_system(void);
 /* What ReadFile and WriteFile say where recv and send give the negative WSA code `code`. */
 DWORD wsaerr_as_file_error(int code);
+/* SetLastError(0), which would be a tenth of a small send.  Where the error lies is as old as the processor's mode. */
+static inline void wsaerr_none(void)
+{
+#ifdef _WIN64
+    __asm__ volatile("movl $0, %%gs:0x68" ::: "memory");
+#else
+    __asm__ volatile("movl $0, %%fs:0x34" ::: "memory");
+#endif
+}
 /* Set the thread's error to -`code` and return SOCKET_ERROR. */
 int wsaerr_fail(int code);
 

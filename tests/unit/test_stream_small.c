@@ -1,18 +1,19 @@
 /* test_stream_small: the short way for small messages carries them whole, and keeps its hands off everything else. */
 #include "unit.h"
 
-#include "stream_small.h"
+#include "stream_private.h"
+#include "unit_small.h"
 
 #define RING 8192u
 
 static int send_small(unit_pair_t *pair, const void *bytes, uint32_t count)
 {
-    return stream_send_small(&pair->end[0], pair->end[0].socket, bytes, count);
+    return unit_send_small(&pair->end[0], pair->end[0].socket, bytes, count);
 }
 
 static int receive_small(unit_pair_t *pair, void *bytes, uint32_t count)
 {
-    return stream_receive_small(&pair->end[1], pair->end[1].socket, bytes, count, false);
+    return unit_receive_small(&pair->end[1], pair->end[1].socket, bytes, count, false);
 }
 
 static void open_in_rings(unit_pair_t *pair)
@@ -67,6 +68,15 @@ typedef struct obstacle {
     void (*remove)(unit_pair_t *pair);
 } obstacle_t;
 
+/* As whoever changes something leaves a half; nobody can while the lock is taken. */
+static void let_somebody_take(half_t *half)
+{
+    if (load_acquire(&half->lock.taken))
+        return;
+    half_take(half);
+    lock_release(&half->lock);
+}
+
 #define FLAG(function, place, on, off)                   \
     static void put_##function(unit_pair_t *pair)        \
     {                                                    \
@@ -93,9 +103,24 @@ FLAG(sending_is_shut, pair->end[0].tx.shut, true, false)
 FLAG(parts_are_smaller, pair->end[0].tx.part, 10, 4096)
 WORD(the_lock_is_taken, &pair->end[0].tx.lock.taken)
 WORD(the_socket_is_being_closed, &pair->end[0].closing)
-WORD(the_stream_is_broken, &pair->end[0].broken)
 WORD(the_receiver_has_a_wish, &pair->end[0].tx.flow->consumer)
 WORD(the_receiver_is_dead, (word_t *)(uintptr_t)pair->end[0].link_death)
+
+static void set_broken(stream_t *stream, bool broken)
+{
+    store_relaxed(&stream->broken, broken);
+    atomic_store(&stream->open_for, broken ? 0 : stream->socket);
+}
+
+static void put_the_stream_is_broken(unit_pair_t *pair)
+{
+    set_broken(&pair->end[0], true);
+}
+
+static void remove_the_stream_is_broken(unit_pair_t *pair)
+{
+    set_broken(&pair->end[0], false);
+}
 
 static void put_another_ring_is_offered(unit_pair_t *pair)
 {
@@ -124,16 +149,18 @@ static void what_is_in_a_senders_way_is_left_alone(void **state)
         const obstacle_t *obstacle = &in_the_senders_way[i];
         uint32_t position = pair.end[0].tx.position;
         obstacle->put(&pair);
+        let_somebody_take(&pair.end[0].tx);
         int sent = send_small(&pair, bytes, sizeof bytes);
         bool locked = load_acquire(&pair.end[0].tx.lock.taken);
         obstacle->remove(&pair);
+        let_somebody_take(&pair.end[0].tx);
         if (sent || pair.end[0].tx.position != position || locked != (obstacle->put == put_the_lock_is_taken))
             fail_msg("%s", obstacle->name);
         assert_int_equal(receive_small(&pair, back, sizeof back), STREAM_AGAIN);
         assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
         assert_int_equal(receive_small(&pair, back, sizeof back), sizeof bytes);
     }
-    assert_int_equal(stream_send_small(&pair.end[0], pair.end[0].socket + 1, bytes, 1), 0);
+    assert_int_equal(unit_send_small(&pair.end[0], pair.end[0].socket + 1, bytes, 1), 0);
     unit_pair_close(&pair);
 }
 
@@ -149,7 +176,16 @@ FLAG(an_urgent_byte_has_come, pair->end[1].rx.urgent.count, 1, 0)
 FLAG(a_switch_lies_ahead, pair->end[1].rx.switches, 77, load_acquire(&pair->end[1].rx.flow->switches))
 WORD(the_receivers_lock_is_taken, &pair->end[1].rx.lock.taken)
 WORD(the_receiver_is_being_closed, &pair->end[1].closing)
-WORD(the_receiver_is_broken, &pair->end[1].broken)
+
+static void put_the_receiver_is_broken(unit_pair_t *pair)
+{
+    set_broken(&pair->end[1], true);
+}
+
+static void remove_the_receiver_is_broken(unit_pair_t *pair)
+{
+    set_broken(&pair->end[1], false);
+}
 
 static void put_the_tail_is_impossible(unit_pair_t *pair)
 {
@@ -181,13 +217,15 @@ static void what_is_in_a_receivers_way_is_left_alone(void **state)
         uint32_t position = pair.end[1].rx.position;
         assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
         obstacle->put(&pair);
+        let_somebody_take(&pair.end[1].rx);
         int got = receive_small(&pair, back, sizeof back);
         bool readable = stream_readable_small(&pair.end[1], pair.end[1].socket, false);
         bool locked = load_acquire(&pair.end[1].rx.lock.taken);
         obstacle->remove(&pair);
+        let_somebody_take(&pair.end[1].rx);
         if (got || readable || pair.end[1].rx.position != position || locked != (obstacle->put == put_the_receivers_lock_is_taken))
             fail_msg("%s", obstacle->name);
-        assert_int_equal(stream_receive_small(&pair.end[1], pair.end[1].socket + 1, back, sizeof back, false), 0);
+        assert_int_equal(unit_receive_small(&pair.end[1], pair.end[1].socket + 1, back, sizeof back, false), 0);
         assert_int_equal(receive_small(&pair, back, sizeof back), sizeof bytes);
     }
     unit_pair_close(&pair);
@@ -236,8 +274,10 @@ static void nothing_is_told_at_once_only_where_nothing_else_is_the_matter(void *
     open_in_rings(&pair);
     for (unsigned i = 0; i < sizeof against_silence / sizeof *against_silence; i++) {
         against_silence[i].put(&pair);
+        let_somebody_take(&pair.end[1].rx);
         int got = receive_small(&pair, &byte, 1);
         against_silence[i].remove(&pair);
+        let_somebody_take(&pair.end[1].rx);
         if (got)
             fail_msg("%s", against_silence[i].name);
         assert_int_equal(receive_small(&pair, &byte, 1), STREAM_AGAIN);
@@ -267,6 +307,151 @@ static void a_message_that_has_no_room_is_not_begun(void **state)
     unit_pair_close(&pair);
 }
 
+/* ---- clear stretches ---- */
+
+/* Three bytes are sent, and one is received; both halves are clear after that. */
+static void open_clear(unit_pair_t *pair)
+{
+    uint8_t byte;
+    open_in_rings(pair);
+    assert_int_equal(send_small(pair, "abc", 3), 3);
+    assert_int_equal(receive_small(pair, &byte, 1), 1);
+}
+
+static void messages_use_a_stretch_up(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[RING_SMALL] = {0};
+    (void)state;
+    open_clear(&pair);
+    uint32_t clear = pair.end[0].tx.clear;
+    assert_int_equal(pair.end[1].rx.clear, 2);
+    assert_int_equal(send_small(&pair, bytes, 500), 500);
+    assert_int_equal(pair.end[0].tx.clear, clear - 500);
+    assert_int_equal(receive_small(&pair, bytes, 2), 2);
+    assert_int_equal(pair.end[1].rx.clear, 0);
+    assert_int_equal(receive_small(&pair, bytes, 100), 100); /* looks again */
+    assert_int_equal(pair.end[1].rx.clear, 400);
+    unit_pair_close(&pair);
+}
+
+/* The bytes lie at the beginning of the ring again, where the receiver has not made room yet. */
+static void a_stretch_ends_where_the_ring_does(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[RING_SMALL] = {0};
+    (void)state;
+    open_in_rings(&pair);
+    for (uint32_t left = RING - pair.end[0].tx.position % RING - 512, part; left; left -= part) {
+        part = left < 512 ? left : 512;
+        assert_int_equal(send_small(&pair, bytes, part), part);
+        assert_int_equal(receive_small(&pair, bytes, part), part);
+    }
+    let_somebody_take(&pair.end[0].tx);
+    assert_int_equal(send_small(&pair, bytes, 12), 12);
+    assert_in_range(pair.end[0].tx.clear, 1, 500);
+    assert_int_equal(send_small(&pair, bytes, 501), 501);
+    assert_int_equal(receive_small(&pair, bytes, 1), 1);
+    assert_int_equal(pair.end[1].rx.clear, 511);
+    assert_int_equal(receive_small(&pair, bytes, 512), 512);
+    unit_pair_close(&pair);
+}
+
+static void look_at_send(stream_t *stream)
+{
+    assert_int_equal(stream_writable(stream, stream->socket), 1);
+}
+
+static void shut_sending(stream_t *stream)
+{
+    stream_shut_sending(stream, stream->socket);
+}
+
+static void reserve(stream_t *stream)
+{
+    view_t view;
+    const transfer_t request = {.socket = stream->socket, .count = 10, .deadline = STREAM_NEVER};
+    assert_int_equal(stream_reserve(stream, &request, &view), 10);
+}
+
+static void kick(stream_t *stream)
+{
+    stream_kick(stream);
+}
+
+static void whatever_a_sender_does_besides_ends_its_stretch(void **state)
+{
+    void (*const deeds[])(stream_t *) = {look_at_send, kick, reserve, shut_sending};
+    (void)state;
+    for (unsigned i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+        unit_pair_t pair;
+        open_clear(&pair);
+        deeds[i](&pair.end[0]);
+        assert_int_equal(pair.end[0].tx.clear, 0);
+        assert_false(pair.end[0].tx.plain);
+        assert_int_equal(send_small(&pair, "d", 1), i < 2);
+        unit_pair_close(&pair);
+    }
+}
+
+static void look_at_receive(stream_t *stream)
+{
+    assert_int_equal(stream_pending(stream, stream->socket), 2);
+}
+
+static void borrow(stream_t *stream)
+{
+    view_t view;
+    const transfer_t request = {.socket = stream->socket, .count = 1, .deadline = STREAM_NEVER};
+    assert_int_equal(stream_borrow(stream, &request, &view), 1);
+}
+
+static void shut_receiving(stream_t *stream)
+{
+    stream_shut_receiving(stream, stream->socket);
+}
+
+static void whatever_a_receiver_does_besides_ends_its_stretch(void **state)
+{
+    void (*const deeds[])(stream_t *) = {look_at_receive, kick, borrow, shut_receiving};
+    (void)state;
+    for (unsigned i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+        unit_pair_t pair;
+        uint8_t byte;
+        open_clear(&pair);
+        deeds[i](&pair.end[1]);
+        assert_int_equal(pair.end[1].rx.clear, 0);
+        assert_false(pair.end[1].rx.plain);
+        assert_int_equal(receive_small(&pair, &byte, 1), i < 2);
+        unit_pair_close(&pair);
+    }
+}
+
+/* What takes no lock of the half, or comes from the other side, is looked at within a stretch too. */
+static void a_stretch_is_no_way_around_a_break_a_close_or_another_socket(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    (void)state;
+    open_clear(&pair);
+    assert_int_equal(unit_send_small(&pair.end[0], pair.end[0].socket + 1, "d", 1), 0);
+    assert_int_equal(unit_receive_small(&pair.end[1], pair.end[1].socket + 1, &byte, 1, false), 0);
+    assert_int_equal(send_small(&pair, "d", 1), 1);
+    stream__give_up(&pair.end[0], "tried by a test");
+    stream__give_up(&pair.end[1], "tried by a test");
+    assert_int_not_equal(pair.end[0].tx.clear, 0);
+    assert_int_not_equal(pair.end[1].rx.clear, 0);
+    assert_int_equal(send_small(&pair, "d", 1), 0);
+    assert_int_equal(receive_small(&pair, &byte, 1), 0);
+    unit_pair_close(&pair);
+
+    open_clear(&pair);
+    stream_close(&pair.end[1], false);
+    assert_int_not_equal(pair.end[0].tx.clear, 0);
+    assert_int_equal(send_small(&pair, "d", 1), 0);
+    unit_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -276,6 +461,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_in_a_receivers_way_is_left_alone),
         cmocka_unit_test(nothing_is_told_at_once_only_where_nothing_else_is_the_matter),
         cmocka_unit_test(a_message_that_has_no_room_is_not_begun),
+        cmocka_unit_test(messages_use_a_stretch_up),
+        cmocka_unit_test(a_stretch_ends_where_the_ring_does),
+        cmocka_unit_test(whatever_a_sender_does_besides_ends_its_stretch),
+        cmocka_unit_test(whatever_a_receiver_does_besides_ends_its_stretch),
+        cmocka_unit_test(a_stretch_is_no_way_around_a_break_a_close_or_another_socket),
     };
     return unit_main(argc, argv, tests);
 }

@@ -1,0 +1,39 @@
+/* unit_small: small messages as the layer above the streams moves them. */
+#ifndef VMMC_UNIT_SMALL_H
+#define VMMC_UNIT_SMALL_H
+
+#include "stream_small.h"
+
+/* `count`, or 0: something else is the matter. */
+static inline int unit_send_small(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
+{
+    switch (stream_send_clear(stream, socket, bytes, count)) {
+    case SMALL_UNCLEAR:
+        return stream_send_unclear(stream, socket, bytes, count);
+    case SMALL_WAKES:
+        stream_sent_to_sleeper(stream);
+        return (int)count;
+    case SMALL_DONE:
+        return (int)count;
+    default:
+        return 0;
+    }
+}
+
+/* As many bytes as are there; 0, or STREAM_AGAIN. */
+static inline int unit_receive_small(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
+{
+    switch (stream_receive_clear(stream, socket, bytes, count)) {
+    case SMALL_UNCLEAR:
+        return stream_receive_unclear(stream, socket, bytes, count, blocking);
+    case SMALL_WAKES:
+        stream_received_from_sleeper(stream);
+        return (int)count;
+    case SMALL_DONE:
+        return (int)count;
+    default:
+        return 0;
+    }
+}
+
+#endif
