@@ -49,7 +49,7 @@ static void kernel_shut(uintptr_t socket)
     real_shutdown(socket, 1);
 }
 
-static uint32_t kernel_pending(uintptr_t socket)
+uint32_t kernel_pending(uintptr_t socket)
 {
     u_long waiting = 0;
     return real_ioctlsocket(socket, (long)FIONREAD, &waiting) == 0 ? (uint32_t)waiting : 0;

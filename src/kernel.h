@@ -17,6 +17,8 @@ int kernel_set_nonblocking(uintptr_t socket, bool on);
 /* Which of these are true now, of KERNEL_READS, _WRITES and _EXCEPTS. */
 enum kernel_readiness { KERNEL_READS = 1, KERNEL_WRITES = 2, KERNEL_EXCEPTS = 4 };
 unsigned kernel_ready(uintptr_t socket, unsigned wanted);
+/* Bytes that a receive would return now, without urgent ones aside. */
+uint32_t kernel_pending(uintptr_t socket);
 /* What a receive would find on a readable socket. */
 input_t kernel_input(uintptr_t socket);
 /* The error that a failed connect left; 0: none. */

@@ -30,9 +30,18 @@ int sock_await(sock_t *sock, uintptr_t handle, bool writable, uint64_t deadline)
     return error == -WSAETIMEDOUT ? 0 : error;
 }
 
+/* A call of ours that must not wait, on a socket that waits as far as the program is concerned; the kernel's is made to do
+ * so as soon as the stream has come home. */
+static bool must_ask_first(const sock_t *sock, const transfer_t *transfer)
+{
+    return !transfer->blocking && !load_relaxed(&sock->nonblocking);
+}
+
 /* The kernel socket of a stream is non-blocking whatever the program wants, so blocking is done here. */
 static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sending)
 {
+    if (!sending && must_ask_first(sock, transfer) && !kernel_pending(transfer->socket))
+        return -WSAEWOULDBLOCK;
     int stop = transfer->blocking ? sock_await(sock, transfer->socket, sending, transfer->deadline) : 0;
     if (stop)
         return stop;

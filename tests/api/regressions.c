@@ -442,6 +442,69 @@ static void thread_for_each_connection_from_two_processes(void **state)
     CHECK_IS(0, closesocket(listener));
 }
 
+/* ---- over the seam where a connection goes home ---- */
+
+enum { HOMECOMINGS = 60, BEFORE_HOME = 20000 };
+
+static void go_home_role(int argc, char **argv)
+{
+    unsigned short port = (unsigned short)atoi(argv[0]);
+    CHECK_IS(1, argc);
+    for (int i = 0; i < HOMECOMINGS; i++) {
+        HANDLE copy, self = GetCurrentProcess();
+        flow_t out = flow_start(1), in = flow_start(1);
+        SOCKET s = tcp_connect(port);
+        for (int j = 0; j < 4; j++) {
+            flow_send(s, &out, 100, 100);
+            flow_recv(s, &in, 100, 100);
+        }
+        flow_send(s, &out, BEFORE_HOME, BEFORE_HOME);
+        CHECK(DuplicateHandle(self, (HANDLE)s, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
+        flow_recv(s, &in, BEFORE_HOME, 5000);
+        CHECK_IS(0, closesocket(s));
+        CloseHandle(copy);
+    }
+}
+
+static void echo_here(void *context)
+{
+    echo_until_end((SOCKET)(uintptr_t)context);
+}
+
+/* Runs for some hundred microseconds, then stands still for a while in which others go on, and so on to its end. */
+static void let_stutter(HANDLE thread, uint32_t *random)
+{
+    DWORD ended;
+    do {
+        *random = *random * 1664525u + 1013904223u;
+        SuspendThread(thread);
+        Sleep(2);
+        ResumeThread(thread);
+        ended = WaitForSingleObject(thread, *random >> 31);
+        for (uint32_t left = *random >> 14 & 0xffff; left && ended; left--)
+            YieldProcessor();
+    } while (ended != WAIT_OBJECT_0);
+}
+
+/* A receive that has got the last bytes of the ring asks the kernel whether there are more.  If by then the stream was the
+ * kernel's in both directions, and its socket blocking again, it waited for them with those bytes in its hands. */
+static void a_receive_over_a_seam_does_not_wait(void **state)
+{
+    unsigned short port;
+    uint32_t random = 1;
+    (void)state;
+    SOCKET listener = tcp_listen(&port);
+    peer_t peer = peer_start("go_home", "%u", port);
+    for (int i = 0; i < HOMECOMINGS; i++) {
+        worker_t worker;
+        worker_start(&worker, echo_here, (void *)(uintptr_t)tcp_accept(listener));
+        let_stutter(worker.thread, &random);
+        worker_join(&worker);
+    }
+    peer_join(&peer);
+    CHECK_IS(0, closesocket(listener));
+}
+
 static const role_t roles[] = {
     { "send_short", send_short_role },
     { "load_library", load_library_role },
@@ -450,6 +513,7 @@ static const role_t roles[] = {
     { "give_up", give_up_role },
     { "send_on_word", send_on_word_role },
     { "call_in_threads", call_in_threads_role },
+    { "go_home", go_home_role },
 };
 
 static const struct CMUnitTest tests[] = {
@@ -461,6 +525,7 @@ static const struct CMUnitTest tests[] = {
     CASE(count_is_asked_while_a_mixed_select_sleeps),
     CASE(thread_for_each_connection),
     CASE(thread_for_each_connection_from_two_processes),
+    CASE(a_receive_over_a_seam_does_not_wait),
 };
 
 HARNESS_MAIN(roles, tests)
