@@ -63,6 +63,12 @@ static inline void cpu_pause(void)
     __builtin_ia32_pause();
 }
 
+/* What follows is not executed before all loads so far have their values. */
+static inline void cpu_await_loads(void)
+{
+    __asm__ volatile("lfence" ::: "memory");
+}
+
 static inline uint64_t cpu_ticks(void)
 {
     return __builtin_ia32_rdtsc();

@@ -5,23 +5,22 @@
 #define STRETCH_MIN (256u << 10)
 #define INTERRUPTED_TICKS                                                                                              \
     (1u << 19)          /* a fifth of a millisecond: the program had other things to do, or we were not running */
-#define FIRST_PAUSE 64u /* stretches between trials */
-#define LAST_PAUSE 1024u
-#define BETTER(cost, than) ((cost) < (than) - (than) / 16)
+#define FIRST_PAUSE 64u         /* stretches between trials */
+#define LAST_PAUSE 512u         /* some twenty milliseconds */
+#define TRIAL_SHORT 2u          /* stretches of a trial that is far ahead, */
+#define TRIAL_LENGTH 32u        /* and of one that is neither that nor behind */
+#define AHEAD(cost, than) ((cost) < (than) - (than) / 4)
+#define BETTER(cost, than) ((cost) < (than) - (than) / 24)
 #define FAR_FROM(cost, usual) ((cost) > (usual) + (usual) / 2 || (cost) < (usual) - (usual) / 3)
 
-static word_t start; /* copy_way_t; any thread, a hint */
-
-void copy_choice_begin(copy_choice_t *choice)
+void copy_choice_begin(copy_choice_t *choice, word_t *start)
 {
-    *choice = (copy_choice_t){.best = (copy_way_t)load_relaxed(&start)};
+    *choice = (copy_choice_t){.best = (copy_way_t)load_relaxed(start), .start = start};
     if (choice->best == COPY_STRING && !vmmc_copy_has_string())
         choice->best = COPY_PLAIN;
     choice->way = choice->best;
-    for (unsigned way = 0; way < COPY_WAYS; way++) {
-        choice->other[way].due = 1 + way;
-        choice->other[way].pause = FIRST_PAUSE;
-    }
+    for (unsigned way = 0; way < COPY_WAYS; way++)
+        choice->other[way].pause = 1 + way;
 }
 
 static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, uint64_t now)
@@ -30,6 +29,13 @@ static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, u
     choice->settled = settled;
     choice->began = now;
     choice->moved = 0;
+}
+
+static void begin_way(copy_choice_t *choice, copy_way_t way, uint64_t now)
+{
+    choice->tried = 0;
+    choice->sum = 0;
+    begin_stretch(choice, way, false, now);
 }
 
 static bool is_way(unsigned way)
@@ -44,76 +50,97 @@ static copy_way_t next_way(copy_choice_t *choice)
     for (unsigned way = 0; way < COPY_WAYS; way++) {
         if (way == choice->best || !is_way(way))
             continue;
-        if (choice->other[way].due)
-            choice->other[way].due--;
-        else if (next == choice->best)
+        if (choice->other[way].waited++ >= choice->other[way].pause && next == choice->best)
             next = (copy_way_t)way;
     }
     return next;
 }
 
-/* The processors may have moved: what lost yesterday is to be tried soon. */
+/* The processors may have moved: what lost yesterday is to be tried again. */
 static void try_all_soon(copy_choice_t *choice)
 {
-    for (unsigned way = 0; way < COPY_WAYS; way++) {
-        choice->other[way].due = way;
-        choice->other[way].pause = FIRST_PAUSE;
-    }
+    for (unsigned way = 0; way < COPY_WAYS; way++)
+        choice->other[way].pause = 0;
+}
+
+/* What is rare and large is part of a way's cost, but one such stretch must not decide for long. */
+static uint64_t limited(uint64_t cost, uint64_t usual)
+{
+    return usual && cost > 2 * usual ? 2 * usual : cost;
 }
 
 /* One stretch that was unusual may be an accident, two are not. */
 static void end_usual(copy_choice_t *choice, uint64_t cost)
 {
     bool unusual = choice->cost && FAR_FROM(cost, choice->cost);
-    if (unusual && choice->changed)
+    bool changed = unusual && choice->changed;
+    if (changed)
         try_all_soon(choice);
-    if (!choice->cost || (unusual && choice->changed))
-        choice->cost = cost;
-    else if (!unusual)
-        choice->cost = (3 * choice->cost + cost) / 4;
-    choice->changed = unusual && !choice->changed;
+    choice->cost = !choice->cost || changed ? cost : (15 * choice->cost + limited(cost, choice->cost)) / 16;
+    choice->changed = unusual && !changed;
 }
 
 static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
 {
-    choice->other[choice->best].due = choice->other[choice->best].pause = FIRST_PAUSE;
+    choice->other[choice->best].waited = 0;
+    choice->other[choice->best].pause = FIRST_PAUSE;
     choice->best = way;
     choice->cost = cost;
-    store_relaxed(&start, way);
+    store_relaxed(choice->start, way);
 }
 
-/* Who is better twice in a row takes over. */
-static void end_trial(copy_choice_t *choice, bool better, uint64_t cost)
+static void lose(copy_choice_t *choice)
 {
     copy_way_t way = choice->way;
-    bool again = choice->other[way].won;
-    choice->other[way].won = better && !again;
-    if (better && again) {
-        take_over(choice, way, cost);
-    } else if (better) {
-        choice->other[way].due = 0;
-    } else {
-        uint32_t pause = choice->other[way].pause;
-        choice->other[way].due = pause;
-        choice->other[way].pause = pause < LAST_PAUSE ? pause * 2 : LAST_PAUSE;
-    }
+    uint32_t pause = choice->other[way].pause;
+    choice->other[way].waited = 0;
+    if (pause < FIRST_PAUSE)
+        choice->other[way].pause = FIRST_PAUSE;
+    else if (pause < LAST_PAUSE)
+        choice->other[way].pause = pause * 2;
+}
+
+/* The longer a trial has lasted, the less is left to chance. */
+static bool is_behind(uint64_t mean, uint64_t usual, uint32_t tried)
+{
+    return mean > usual + usual / (tried < 4 ? 4 : tried < 8 ? 8 : 16);
+}
+
+/* True: the trial is over. */
+static bool end_trial(copy_choice_t *choice, uint64_t cost)
+{
+    choice->sum += limited(cost, choice->cost);
+    choice->tried++;
+    uint64_t mean = choice->sum / choice->tried;
+    bool ahead = choice->tried >= TRIAL_SHORT && AHEAD(mean, choice->cost);
+    if (!ahead && choice->tried < TRIAL_LENGTH && !is_behind(mean, choice->cost, choice->tried))
+        return false;
+    if (ahead || BETTER(mean, choice->cost))
+        take_over(choice, choice->way, mean);
+    else
+        lose(choice);
+    return true;
 }
 
 static bool is_hopeless(const copy_choice_t *choice, uint32_t length, uint64_t now)
 {
-    return now - choice->began > choice->cost * length / MB * 3 / 2;
+    return choice->tried == 0 && now - choice->began > choice->cost * length / MB * 3 / 2;
 }
 
-static void end_stretch(copy_choice_t *choice, bool hopeless, uint64_t now)
+static void end_stretch(copy_choice_t *choice, uint64_t now)
 {
     uint64_t cost = (now - choice->began) * MB / choice->moved;
-    copy_way_t tried = choice->way;
-    if (choice->way == choice->best)
+    copy_way_t next = choice->way;
+    if (choice->way == choice->best) {
         end_usual(choice, cost);
+        next = next_way(choice);
+    } else if (end_trial(choice, cost)) {
+        next = choice->best;
+    }
+    if (next == choice->way)
+        begin_stretch(choice, next, true, now);
     else
-        end_trial(choice, !hopeless && BETTER(cost, choice->cost), cost);
-    copy_way_t next = tried == choice->best ? next_way(choice) : choice->best;
-    begin_stretch(choice, next, next == tried, now);
+        begin_way(choice, next, now);
 }
 
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
@@ -127,9 +154,22 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
         return;
     }
     choice->moved += bytes;
-    bool hopeless = choice->way != choice->best && is_hopeless(choice, length, now);
-    if (hopeless || (choice->settled && choice->moved >= length))
-        end_stretch(choice, hopeless, now);
-    else if (!choice->settled && choice->moved >= length)
-        begin_stretch(choice, choice->way, true, now);
+    if (choice->way != choice->best && is_hopeless(choice, length, now)) {
+        lose(choice);
+        begin_way(choice, choice->best, now);
+    } else if (choice->moved >= length) {
+        if (choice->settled)
+            end_stretch(choice, now);
+        else
+            begin_stretch(choice, choice->way, true, now);
+    }
+}
+
+void copy_choices_begin(copy_choices_t *choices)
+{
+    static word_t starts[COPY_CLASSES][COPY_DISTANCES];
+    choices->farness = choices->loads = 0;
+    for (unsigned size = 0; size < COPY_CLASSES; size++)
+        for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)
+            copy_choice_begin(&choices->choice[size][distance], &starts[size][distance]);
 }

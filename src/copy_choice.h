@@ -3,10 +3,11 @@
  * Nobody can ask how far two processors are from each other, and in a virtual machine that changes.  So a sender tries:
  * what counts is the time in which bytes get through, waiting for room included, since a way may be quick for the one
  * end and slow for the other.  It is taken over *stretches* of a ring's size or more.  Most go the best way known; now
- * and then one goes another way, for less and less often if that does not pay.  A trial that is clearly behind is given
- * up before its end, so trials cost a few percent at first and less than one later.
+ * and then some go another way, less and less often if that does not pay, but soon if the best way's own cost has
+ * changed much: the processors may have moved.  A trial that is clearly behind is given up before its end, so trials
+ * cost a few percent at first and less than one later.
  *
- * Owns    nothing but its own figures; `start`, which a new connection begins with, is what the last one found out.
+ * Owns    nothing but its own figures, and what new connections begin with: what the last one found out.
  * Threads the caller's lock. */
 #ifndef VMMC_COPY_CHOICE_H
 #define VMMC_COPY_CHOICE_H
@@ -19,35 +20,76 @@
 
 typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
+    word_t *start;        /* where its successors begin */
     uint32_t pending;     /* bytes since the clock was read */
     uint32_t moved;       /* bytes in the present stretch */
     bool settled;         /* false: what the ring holds may have come another way; not counted */
     bool changed;         /* the last stretch was far from what was usual */
     uint64_t began, last; /* time-stamp counter; 0: not yet */
     uint64_t cost;        /* ticks that the best way takes for a megabyte; 0: not known yet */
+    uint64_t sum;         /* of the costs of the present trial ... */
+    uint32_t tried;       /* ... over so many stretches */
     struct {
-        uint32_t due;   /* stretches until the next trial */
-        uint32_t pause; /* and from that one to the one after */
-        bool won;       /* the last trial was better */
+        uint32_t waited; /* stretches since the last trial */
+        uint32_t pause;  /* and how many that are to be before the next */
     } other[COPY_WAYS];
 } copy_choice_t;
 
-void copy_choice_begin(copy_choice_t *choice);
+/* `start`: a copy_way_t to begin with, which is kept up to date; any thread, a hint. */
+void copy_choice_begin(copy_choice_t *choice, word_t *start);
 /* `choice->pending` bytes have been published by `now`, into a ring of `ring` bytes. */
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 
-static inline copy_way_t copy_choice_way(const copy_choice_t *choice, uint32_t count)
+/* ---- the choices of one direction ---- */
+
+#define COPY_CLASSES 2u          /* what is fastest for large pieces need not be for smaller ones */
+#define COPY_LARGE 32768u
+#define COPY_DISTANCES 2u        /* near, far */
+#define COPY_FAR_TICKS 200u      /* siblings of one core take a third of that, cores far apart take more */
+#define COPY_FARNESS_MAX 24u
+
+/* A choice for each class and distance.  How far the processors are from each other is told by how long a line takes to
+ * load that the other one has just written: `farness` goes up by two with one that took long, else down by one. */
+typedef struct copy_choices {
+    copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
+    uint32_t farness;
+    uint32_t loads; /* since the class of smaller pieces had one timed */
+} copy_choices_t;
+
+void copy_choices_begin(copy_choices_t *choices);
+
+static inline copy_choice_t *copy_choices_for(copy_choices_t *choices, uint32_t count)
 {
-    return count < COPY_CHOICE_LEAST ? COPY_STRING : choice->way;
+    return &choices->choice[count >= COPY_LARGE][choices->farness > COPY_FARNESS_MAX / 2];
 }
 
-static inline void copy_choice_note(copy_choice_t *choice, uint32_t count, uint32_t ring)
+static inline copy_way_t copy_choices_way(copy_choices_t *choices, uint32_t count)
+{
+    return count < COPY_CHOICE_LEAST ? COPY_STRING : copy_choices_for(choices, count)->way;
+}
+
+static inline void copy_choices_note(copy_choices_t *choices, uint32_t count, uint32_t ring)
 {
     if (count < COPY_CHOICE_LEAST)
         return;
+    copy_choice_t *choice = copy_choices_for(choices, count);
     choice->pending += count;
     if (choice->pending >= COPY_CHOICE_GRAIN)
         copy_choice_look(choice, ring, cpu_ticks());
+}
+
+/* True if the next load is to be timed, on behalf of a piece of `count` bytes: not all, beside smaller ones. */
+static inline bool copy_choices_want_load(copy_choices_t *choices, uint32_t count)
+{
+    return count >= COPY_LARGE || choices->loads++ % 8 == 0;
+}
+
+static inline void copy_choices_note_load(copy_choices_t *choices, uint64_t ticks)
+{
+    if (ticks < COPY_FAR_TICKS)
+        choices->farness -= choices->farness > 0;
+    else
+        choices->farness = choices->farness + 2 < COPY_FARNESS_MAX ? choices->farness + 2 : COPY_FARNESS_MAX;
 }
 
 #endif

@@ -18,7 +18,7 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
 {
     init_half(&stream->tx);
     init_half(&stream->rx);
-    copy_choice_begin(&stream->tx.choice);
+    copy_choices_begin(&stream->tx.copying);
     stream->kernel = kernel;
     stream->socket = socket;
     atomic_store_explicit(&stream->open_for, socket, memory_order_relaxed);

@@ -125,7 +125,7 @@ typedef struct half {
     counters_t counters;
     uint8_t *leftover;     /* receiver: taken out of the carriers, but not accepted back by the sender */
     uint32_t leftover_at, leftover_end;
-    copy_choice_t choice; /* sender: how it copies */
+    copy_choices_t copying; /* sender */
 } half_t;
 
 /* Take the lock of a half for more than moving bytes within the clear stretch. */

@@ -7,7 +7,7 @@ static sight_t look(const half_t *rx)
 {
     sight_t sight;
     sight.state = load_acquire(&rx->flow->state);
-    sight.tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_small.h, stream__sent() */
+    sight.tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_small.h, stream__publish() */
     sight.switches = load_acquire(&rx->flow->switches);
     return sight;
 }

@@ -8,6 +8,7 @@
 #define STREAM_PATIENCE_US 1000000 /* for the other side's cooperation; then reset */
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
+#define STREAM_PART_MAX 65536u /* what is larger is published, and given back, in parts */
 #define STREAM_USEFUL_SHARE 4 /* a sleeping sender is woken when this fraction of the ring is free */
 
 /* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
@@ -178,7 +179,7 @@ static inline void stream__forget_passed_mark(half_t *rx)
         rx->urgent.state = URGENT_NONE;
 }
 
-/* The receiver is done with `count` more bytes of a carrier. */
+/* The receiver is done with `count` more bytes of a carrier, but perhaps not with its call. */
 static inline void stream__taken(stream_t *stream, uint32_t count)
 {
     half_t *rx = &stream->rx;
@@ -187,18 +188,33 @@ static inline void stream__taken(stream_t *stream, uint32_t count)
         stream__wake_useful_writer(stream);
 }
 
-static inline void stream__consume(stream_t *stream, uint32_t count)
+static inline void stream__end_taking(stream_t *stream, uint32_t count)
 {
-    stream__taken(stream, count);
+    stream__count(&stream->rx, count);
     stream__forget_passed_mark(&stream->rx);
     stream__grow_if_asked(stream);
 }
 
+static inline void stream__consume(stream_t *stream, uint32_t count)
+{
+    stream__taken(stream, count);
+    stream__end_taking(stream, count);
+}
+
+/* Much is given back in parts, so that the sender fills the ring at the same time. */
 static inline int stream__take_from_ring(stream_t *stream, void *bytes, uint32_t count, bool peek)
 {
-    ring_get(&stream->rx.ring, stream->rx.position, bytes, count);
-    if (!peek)
-        stream__consume(stream, count);
+    half_t *rx = &stream->rx;
+    if (peek) {
+        ring_get(&rx->ring, rx->position, bytes, count);
+        return (int)count;
+    }
+    for (uint32_t done = 0, part; done < count; done += part) {
+        part = count - done < STREAM_PART_MAX ? count - done : STREAM_PART_MAX;
+        ring_get(&rx->ring, rx->position, (uint8_t *)bytes + done, part);
+        stream__taken(stream, part);
+    }
+    stream__end_taking(stream, count);
     return (int)count;
 }
 

@@ -353,8 +353,7 @@ static void take_small(stream_t *stream, void *bytes, uint32_t count)
         ring_fetch_to_read(stream__next(rx) + RING_AHEAD, count);
     ring_get(&rx->ring, rx->position, bytes, count);
     rx->clear = count < rx->clear ? rx->clear - count : 0;
-    stream__taken(stream, count);
-    stream__grow_if_asked(stream);
+    stream__consume(stream, count);
 }
 
 static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,

@@ -90,7 +90,6 @@ static inline void stream__give_room(half_t *rx, uint32_t count)
 {
     rx->position += count;
     store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, find_room() */
-    stream__count(rx, count);
 }
 
 static inline void stream__take_clear(half_t *rx, void *bytes, uint32_t count)
@@ -101,6 +100,7 @@ static inline void stream__take_clear(half_t *rx, void *bytes, uint32_t count)
     vmmc_copy_short(bytes, from, count);
     rx->clear -= count;
     stream__give_room(rx, count);
+    stream__count(rx, count);
 }
 
 /* `count`: 1 or more. */

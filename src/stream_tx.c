@@ -8,7 +8,6 @@
 #define CONSENT_US 20000        /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4         /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
-#define PART_MAX 65536u
 #define WHOLE_MESSAGE_SHARE 4   /* messages up to this fraction of the ring are not torn */
 #define EASY_RING_MAX (1u << 20) /* stays in a cache; what is larger has to be earned */
 
@@ -48,7 +47,7 @@ static uint32_t ring_on_offer(const half_t *tx)
 static uint32_t part_of(uint32_t ring)
 {
     uint32_t part = ring / PARTS_OF_RING;
-    return part < PART_MIN ? PART_MIN : part > PART_MAX ? PART_MAX : part;
+    return part < PART_MIN ? PART_MIN : part > STREAM_PART_MAX ? STREAM_PART_MAX : part;
 }
 
 static int take_offer(stream_t *stream)
@@ -133,7 +132,7 @@ static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t coun
 
 static inline void put(half_t *tx, const uint8_t *bytes, uint32_t count)
 {
-    ring_put(copy_choice_way(&tx->choice, count), &tx->ring, tx->position, bytes, count);
+    ring_put(copy_choices_way(&tx->copying, count), &tx->ring, tx->position, bytes, count);
 }
 
 static void put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
@@ -143,7 +142,7 @@ static void put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count,
         part = count - done < tx->part ? count - done : tx->part;
         put(tx, bytes + done, part);
         publish(stream, bytes + done, part, urgent && done + part == count);
-        copy_choice_note(&tx->choice, part, tx->ring.size);
+        copy_choices_note(&tx->copying, part, tx->ring.size);
     }
 }
 
@@ -194,12 +193,26 @@ static void ask_for_fitting_ring(stream_t *stream, uint32_t count)
 
 /* ---- moving bytes by a ring or the kernel ---- */
 
+/* For what is large enough to have a choice how to copy it, the time of the load is worth taking now and then. */
+static inline uint32_t load_head(half_t *tx, uint32_t enough)
+{
+    const word_t *head = &tx->flow->head;
+    if (enough < COPY_CHOICE_LEAST || !copy_choices_want_load(&tx->copying, enough))
+        return load_acquire(head); /* pairs with the release in stream__give_room() */
+    uint64_t before = cpu_ticks();
+    uint32_t found = load_acquire(head);
+    cpu_await_loads();
+    if (found != tx->seen)
+        copy_choices_note_load(&tx->copying, cpu_ticks() - before);
+    return found;
+}
+
 /* Room in the ring; the shared head is read only when the remembered one does not do.  It counts from the switch to
  * this ring, while the receiver may still drain the carriers before it.  -1: the head is impossible. */
 static inline int64_t find_room(half_t *tx, uint32_t enough)
 {
     if (tx->ring.size - (tx->position - tx->seen) < enough) {
-        uint32_t head = load_acquire(&tx->flow->head); /* pairs with the release in stream__taken() */
+        uint32_t head = load_head(tx, enough);
         if ((int32_t)(head - tx->seen) > 0) {
             if (head - tx->seen > tx->position - tx->seen)
                 return -1;
@@ -634,7 +647,7 @@ int stream_send(stream_t *stream, const transfer_t *transfer)
     } else {
         put(tx, transfer->bytes, transfer->count);
         stream__sent(stream, transfer->count);
-        copy_choice_note(&tx->choice, transfer->count, tx->ring.size);
+        copy_choices_note(&tx->copying, transfer->count, tx->ring.size);
     }
     lock_release(&tx->lock);
     return (int)transfer->count;

@@ -3,9 +3,9 @@
  *
  * Models  wait.c       wait_page_wake(), sleep_in(), wait_sleep()
  *         stream.c     stream__sleep(), sleep_armed(), look_armed(), stream__arm_locked(), stream__disarm_locked(),
- *                      step_out_locked(), stream__hide_locked(), stream__wake_local(), stream__wake_reader(), lock_take(),
+ *                      step_out_locked(), stream__hide_locked(), stream__wake_local(), stream__wake_reader(), half_take(),
  *                      lock_release()
- *         stream_small.h  stream__sent()
+ *         stream_small.h  stream_send_clear()
  *         stream_rx.c  receive_held(), look_out()
  * Proves  No wake-up is lost, although the sender's load of the waiter's number overtakes its store of the tail, and
  *         though a sleep may also end for nothing: the look of a sleeper that has just armed outlasts the stores that were

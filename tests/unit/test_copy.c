@@ -51,13 +51,15 @@ typedef struct sender {
     uint32_t random;
 } sender_t;
 
+static word_t start; /* of the next sender */
+
 static void begin(sender_t *sender, uint32_t string, uint32_t plain, uint32_t past_caches)
 {
     *sender = (sender_t){.now = 1000, .random = 7};
     sender->ticks[COPY_STRING] = string;
     sender->ticks[COPY_PLAIN] = plain;
     sender->ticks[COPY_PAST_CACHES] = past_caches;
-    copy_choice_begin(&sender->choice);
+    copy_choice_begin(&sender->choice, &start);
 }
 
 static uint64_t with_noise(sender_t *sender, uint64_t ticks)
@@ -72,7 +74,7 @@ static void send(sender_t *sender, uint64_t bytes)
 {
     memset(sender->bytes, 0, sizeof sender->bytes);
     for (uint64_t sent = 0; sent < bytes; sent += PART) {
-        copy_way_t way = copy_choice_way(&sender->choice, PART);
+        copy_way_t way = sender->choice.way;
         sender->bytes[way] += PART;
         sender->now += with_noise(sender, (uint64_t)sender->ticks[way] * PART / 1024);
         sender->choice.pending += PART;
@@ -106,10 +108,10 @@ static void trials_take_little(void **state)
     (void)state;
     begin(&sender, NEVER, 100, 500);
     send(&sender, 100ull * MB);
-    uint64_t start = sender.now;
+    uint64_t began = sender.now;
     send(&sender, 4000ull * MB);
     assert_mostly(&sender, COPY_PLAIN, 98);
-    assert_true(sender.now - start < 4000ull * 1024 * 102); /* 2 % more than the best way alone */
+    assert_true(sender.now - began < 4000ull * 1024 * 102); /* 2 % more than the best way alone */
 }
 
 static void a_way_that_becomes_faster_is_noticed(void **state)
@@ -124,6 +126,19 @@ static void a_way_that_becomes_faster_is_noticed(void **state)
     sender.ticks[COPY_PLAIN] = 50;
     sender.ticks[COPY_PAST_CACHES] = 110;
     send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+}
+
+/* The present way costs the same as before: only a trial can tell. */
+static void a_way_that_has_become_faster_is_found(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 400, 100);
+    send(&sender, 2000ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+    sender.ticks[COPY_PLAIN] = 50;
+    send(&sender, 300ull * MB);
     assert_int_equal(sender.choice.best, COPY_PLAIN);
 }
 
@@ -171,16 +186,73 @@ static void the_next_connection_begins_where_the_last_one_ended(void **state)
     assert_int_equal(sender.choice.way, COPY_PLAIN);
 }
 
+static void learn(copy_choices_t *choices, uint32_t piece, copy_way_t fast)
+{
+    sender_t sender = {.now = 1000};
+    for (unsigned way = 0; way < COPY_WAYS; way++)
+        sender.ticks[way] = way == fast ? 100 : 400;
+    for (uint64_t sent = 0; sent < 100ull * MB; sent += piece) {
+        copy_choice_t *choice = copy_choices_for(choices, piece);
+        sender.now += (uint64_t)sender.ticks[copy_choices_way(choices, piece)] * piece / 1024;
+        choice->pending += piece;
+        if (choice->pending >= COPY_CHOICE_GRAIN)
+            copy_choice_look(choice, RING, sender.now);
+    }
+}
+
+static void each_class_and_distance_learns_for_itself(void **state)
+{
+    copy_choices_t choices;
+    (void)state;
+    copy_choices_begin(&choices);
+    for (unsigned round = 0; round < 2; round++) {
+        copy_way_t one = round ? COPY_PLAIN : COPY_PAST_CACHES, other = round ? COPY_PAST_CACHES : COPY_PLAIN;
+        choices.farness = 0;
+        learn(&choices, COPY_LARGE, one);
+        learn(&choices, COPY_LARGE / 2, other);
+        choices.farness = COPY_FARNESS_MAX;
+        learn(&choices, COPY_LARGE, other);
+        learn(&choices, COPY_LARGE / 2, one);
+        assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, other);
+        assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, one);
+        choices.farness = 0;
+        assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, one);
+        assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, other);
+        copy_choices_begin(&choices); /* the next connection */
+        assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, one);
+        assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, other);
+    }
+}
+
+/* Lines that the receiver has not written again since they were loaded last take no time, however far it is. */
+static void slow_loads_tell_that_the_receiver_is_far(void **state)
+{
+    copy_choices_t choices;
+    (void)state;
+    copy_choices_begin(&choices);
+    const copy_choice_t *near = copy_choices_for(&choices, COPY_LARGE);
+    for (unsigned i = 0; i < 100; i++)
+        copy_choices_note_load(&choices, i % 4 == 3 ? 20 : COPY_FAR_TICKS + 50);
+    const copy_choice_t *far = copy_choices_for(&choices, COPY_LARGE);
+    assert_ptr_not_equal(far, near);
+    for (unsigned i = 0; i < 40; i++)
+        copy_choices_note_load(&choices, i % 20 == 7 ? 3000 : 60);
+    assert_ptr_equal(copy_choices_for(&choices, COPY_LARGE), near);
+    copy_choices_note_load(&choices, 3000); /* an interrupt */
+    assert_ptr_equal(copy_choices_for(&choices, COPY_LARGE), near);
+}
+
 static void small_pieces_have_no_choice(void **state)
 {
-    copy_choice_t choice;
+    copy_choices_t choices;
     (void)state;
-    copy_choice_begin(&choice);
-    choice.way = COPY_PAST_CACHES;
-    assert_int_equal(copy_choice_way(&choice, COPY_CHOICE_LEAST - 1), COPY_STRING);
-    assert_int_equal(copy_choice_way(&choice, COPY_CHOICE_LEAST), COPY_PAST_CACHES);
-    copy_choice_note(&choice, COPY_CHOICE_LEAST - 1, RING);
-    assert_int_equal(choice.pending, 0);
+    copy_choices_begin(&choices);
+    copy_choice_t *choice = copy_choices_for(&choices, COPY_CHOICE_LEAST);
+    choice->way = COPY_PAST_CACHES;
+    assert_int_equal(copy_choices_way(&choices, COPY_CHOICE_LEAST - 1), COPY_STRING);
+    assert_int_equal(copy_choices_way(&choices, COPY_CHOICE_LEAST), COPY_PAST_CACHES);
+    copy_choices_note(&choices, COPY_CHOICE_LEAST - 1, RING);
+    assert_int_equal(choice->pending, 0);
 }
 
 /* The same again where the string instruction is a way. */
@@ -212,9 +284,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_fastest_way_is_found),
         cmocka_unit_test(trials_take_little),
         cmocka_unit_test(a_way_that_becomes_faster_is_noticed),
+        cmocka_unit_test(a_way_that_has_become_faster_is_found),
         cmocka_unit_test(equal_ways_do_not_take_turns),
         cmocka_unit_test(time_that_the_program_takes_is_no_cost),
         cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
+        cmocka_unit_test(each_class_and_distance_learns_for_itself),
+        cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),
         cmocka_unit_test(small_pieces_have_no_choice),
     };
     const struct CMUnitTest with_string[] = {
