@@ -11,12 +11,13 @@ trap stop_wineserver EXIT
 rm -f "$build/wineserver.log"
 
 # usage: choice_for PRESET      for ctest: what of its tests this machine can run, and how many at once
-# Natively the tests of crashes, which mostly wait, run beside the others, which ask for two processors.
+# Programs whose ends spin ask for two processors each, and mostly wait nevertheless, natively for their peers and under Wine
+# for its server: two of them run at a time, and beside them one that computes.  Who measures or loads the machine runs alone.
 choice_for() {
     case $1 in
-        native | native-asan) echo "-j 3" ;;
         native-fuzz) echo "-j 2" ;;
-        i686) runs_32 || echo "-L generator" ;;
+        i686) echo "-j 5"; runs_32 || echo "-L generator" ;;
+        *) echo "-j 5" ;;
     esac
 }
 
