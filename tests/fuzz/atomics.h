@@ -78,6 +78,10 @@ static inline void cpu_pause(void)
 {
 }
 
+static inline void cpu_await_loads(void)
+{
+}
+
 static inline uint64_t cpu_ticks(void)
 {
     return fuzz_ticks += 50;
