@@ -165,10 +165,17 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     }
 }
 
+static word_t starts[COPY_CLASSES][COPY_DISTANCES], start_farness; /* hints, by any thread */
+
+void copy_choices_learn_distance(const copy_choices_t *choices)
+{
+    store_relaxed(&start_farness, copy_choices_is_far(choices) ? COPY_FARNESS_MAX : 0);
+}
+
 void copy_choices_begin(copy_choices_t *choices)
 {
-    static word_t starts[COPY_CLASSES][COPY_DISTANCES];
-    choices->farness = choices->loads = 0;
+    choices->farness = load_relaxed(&start_farness);
+    choices->loads = 0;
     for (unsigned size = 0; size < COPY_CLASSES; size++)
         for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)
             copy_choice_begin(&choices->choice[size][distance], &starts[size][distance]);

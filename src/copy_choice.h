@@ -46,10 +46,11 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 #define COPY_LARGE 32768u
 #define COPY_DISTANCES 2u        /* near, far */
 #define COPY_FAR_TICKS 200u      /* siblings of one core take a third of that, cores far apart take more */
-#define COPY_FARNESS_MAX 24u
+#define COPY_FARNESS_MAX 12u
+#define COPY_FARNESS_STEP 2u
 
 /* A choice for each class and distance.  How far the processors are from each other is told by how long a line takes to
- * load that the other one has just written: `farness` goes up by two with one that took long, else down by one. */
+ * load that the other one has just written: `farness` goes up with one that took long, down by half as much with others. */
 typedef struct copy_choices {
     copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
     uint32_t farness;
@@ -57,10 +58,17 @@ typedef struct copy_choices {
 } copy_choices_t;
 
 void copy_choices_begin(copy_choices_t *choices);
+/* For the connections to come: the receiver has turned out to be far, or near. */
+void copy_choices_learn_distance(const copy_choices_t *choices);
+
+static inline bool copy_choices_is_far(const copy_choices_t *choices)
+{
+    return choices->farness > COPY_FARNESS_MAX / 2;
+}
 
 static inline copy_choice_t *copy_choices_for(copy_choices_t *choices, uint32_t count)
 {
-    return &choices->choice[count >= COPY_LARGE][choices->farness > COPY_FARNESS_MAX / 2];
+    return &choices->choice[count >= COPY_LARGE][copy_choices_is_far(choices)];
 }
 
 static inline copy_way_t copy_choices_way(copy_choices_t *choices, uint32_t count)
@@ -81,15 +89,19 @@ static inline void copy_choices_note(copy_choices_t *choices, uint32_t count, ui
 /* True if the next load is to be timed, on behalf of a piece of `count` bytes: not all, beside smaller ones. */
 static inline bool copy_choices_want_load(copy_choices_t *choices, uint32_t count)
 {
-    return count >= COPY_LARGE || choices->loads++ % 8 == 0;
+    return count >= COPY_LARGE || choices->loads++ % 4 == 0;
 }
 
 static inline void copy_choices_note_load(copy_choices_t *choices, uint64_t ticks)
 {
-    if (ticks < COPY_FAR_TICKS)
-        choices->farness -= choices->farness > 0;
+    bool was_far = copy_choices_is_far(choices);
+    uint32_t farness = choices->farness;
+    if (ticks >= COPY_FAR_TICKS)
+        choices->farness = farness + COPY_FARNESS_STEP < COPY_FARNESS_MAX ? farness + COPY_FARNESS_STEP : COPY_FARNESS_MAX;
     else
-        choices->farness = choices->farness + 2 < COPY_FARNESS_MAX ? choices->farness + 2 : COPY_FARNESS_MAX;
+        choices->farness = farness > COPY_FARNESS_STEP / 2 ? farness - COPY_FARNESS_STEP / 2 : 0;
+    if (copy_choices_is_far(choices) != was_far)
+        copy_choices_learn_distance(choices);
 }
 
 #endif

@@ -219,6 +219,7 @@ static void each_class_and_distance_learns_for_itself(void **state)
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, one);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, other);
         copy_choices_begin(&choices); /* the next connection */
+        choices.farness = 0;
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, one);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, other);
     }
@@ -230,16 +231,23 @@ static void slow_loads_tell_that_the_receiver_is_far(void **state)
     copy_choices_t choices;
     (void)state;
     copy_choices_begin(&choices);
-    const copy_choice_t *near = copy_choices_for(&choices, COPY_LARGE);
-    for (unsigned i = 0; i < 100; i++)
-        copy_choices_note_load(&choices, i % 4 == 3 ? 20 : COPY_FAR_TICKS + 50);
-    const copy_choice_t *far = copy_choices_for(&choices, COPY_LARGE);
-    assert_ptr_not_equal(far, near);
-    for (unsigned i = 0; i < 40; i++)
-        copy_choices_note_load(&choices, i % 20 == 7 ? 3000 : 60);
-    assert_ptr_equal(copy_choices_for(&choices, COPY_LARGE), near);
+    for (unsigned i = 0; i < 20; i++)
+        copy_choices_note_load(&choices, 60);
+    assert_false(copy_choices_is_far(&choices));
     copy_choices_note_load(&choices, 3000); /* an interrupt */
+    assert_false(copy_choices_is_far(&choices));
+    const copy_choice_t *near = copy_choices_for(&choices, COPY_LARGE);
+    for (unsigned i = 0; i < 8; i++)
+        copy_choices_note_load(&choices, i % 4 == 3 ? 20 : COPY_FAR_TICKS + 50);
+    assert_true(copy_choices_is_far(&choices));
+    assert_ptr_not_equal(copy_choices_for(&choices, COPY_LARGE), near);
+    copy_choices_begin(&choices); /* the next connection */
+    assert_true(copy_choices_is_far(&choices));
+    for (unsigned i = 0; i < 20; i++)
+        copy_choices_note_load(&choices, i % 10 == 7 ? 3000 : 60);
     assert_ptr_equal(copy_choices_for(&choices, COPY_LARGE), near);
+    copy_choices_begin(&choices);
+    assert_false(copy_choices_is_far(&choices));
 }
 
 static void small_pieces_have_no_choice(void **state)
