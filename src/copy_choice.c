@@ -165,7 +165,8 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     }
 }
 
-static word_t starts[COPY_CLASSES][COPY_DISTANCES], start_farness; /* hints, by any thread */
+static word_t starts[COPY_CLASSES][COPY_DISTANCES]; /* hints, by any thread */
+static word_t start_farness = COPY_FARNESS_MAX;     /* what far teaches as if it were near would mislead for longer */
 
 void copy_choices_learn_distance(const copy_choices_t *choices)
 {

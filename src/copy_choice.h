@@ -46,7 +46,7 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 #define COPY_LARGE 32768u
 #define COPY_DISTANCES 2u        /* near, far */
 #define COPY_FAR_TICKS 200u      /* siblings of one core take a third of that, cores far apart take more */
-#define COPY_FARNESS_MAX 12u
+#define COPY_FARNESS_MAX 24u
 #define COPY_FARNESS_STEP 2u
 
 /* A choice for each class and distance.  How far the processors are from each other is told by how long a line takes to
