@@ -13,6 +13,22 @@ static bool sender_process_died(stream_t *stream)
     return vmmc_link_is_dead(stream->link);
 }
 
+/* A process that dies with unread bytes resets its connections, as TCP does. */
+static int end_of_the_dead(const stream_t *stream)
+{
+    const half_t *tx = &stream->tx;
+    bool counted = tx->switches && tx->carrier != CARRIER_FINAL;
+    return counted && load_acquire(&tx->flow->head) != tx->position ? STREAM_RESET : 0;
+}
+
+/* Wine's server may keep the socket of a process that was killed, and then the kernel connection tells of no end.  What
+ * has never been in a ring is the kernel's all the same: of that the dead one's children might know more. */
+static bool kernel_says_nothing(const stream_t *stream)
+{
+    uint8_t byte;
+    return stream->rx.switches && stream->kernel->peek(stream->socket, &byte, 1) == STREAM_AGAIN;
+}
+
 /* Nothing is available: is this the end?  1: no; otherwise the result of the receive.  `dead` was asked for before the
  * sight was taken, or bytes published in between would be missed. */
 static int check_end(stream_t *stream, const sight_t *sight, bool dead)
@@ -29,6 +45,8 @@ static int check_end(stream_t *stream, const sight_t *sight, bool dead)
         return 1;
     switch (rx_decide(rx->carrier, event)) {
     case RX_TO_FINAL:
+        if (event == RX_PEER_DEAD && kernel_says_nothing(stream))
+            return end_of_the_dead(stream);
         rx->carrier = CARRIER_FINAL;
         return STREAM_BY_KERNEL;
     case RX_EOF:
@@ -38,11 +56,7 @@ static int check_end(stream_t *stream, const sight_t *sight, bool dead)
         }
         if (sight->state & FLOW_RESET)
             return STREAM_RESET;
-        /* A process that dies with unread bytes resets its connections, as TCP does. */
-        if (event == RX_PEER_DEAD && stream->tx.flow && stream->tx.carrier == CARRIER_RING &&
-            load_acquire(&stream->tx.flow->head) != stream->tx.position)
-            return STREAM_RESET;
-        return 0;
+        return event == RX_PEER_DEAD ? end_of_the_dead(stream) : 0;
     default:
         return stream__break(stream, "the sender left its ring without a switch");
     }

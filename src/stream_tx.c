@@ -116,9 +116,8 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
         return STREAM_BY_KERNEL;
     if (!tx->flow || !(load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
         return STREAM_BY_KERNEL;
-    if (vmmc_link_is_dead(stream->link))
-        return tx->carrier == CARRIER_RING ? STREAM_RESET : 0;
-    return 0;
+    /* Of one that has read from a ring the kernel connection need not tell, see kernel_says_nothing(). */
+    return tx->switches && vmmc_link_is_dead(stream->link) ? STREAM_RESET : 0;
 }
 
 /* ---- moving bytes ---- */
@@ -369,7 +368,7 @@ static int wait_for_turn(stream_t *stream, const transfer_t *transfer)
     if (wait_is_cancelled())
         return STREAM_INTERRUPTED;
     int gone = stream__gone(stream, transfer->socket);
-    if (gone == 0 && tx->carrier == CARRIER_RING && vmmc_link_is_dead(stream->link))
+    if (gone == 0 && tx->carrier != CARRIER_FINAL && tx->switches && vmmc_link_is_dead(stream->link))
         gone = STREAM_RESET;
     return gone == 0 && os_now_us() >= transfer->deadline ? STREAM_TIMEOUT : gone;
 }

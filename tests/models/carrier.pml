@@ -576,7 +576,8 @@ inline check_end()
     :: else ->
         if
         :: !dead
-        :: dead && rx_does(RX_PEER_DEAD, RX_TO_FINAL) -> rx_carrier = FINAL
+        :: dead && rx_does(RX_PEER_DEAD, RX_TO_FINAL) ->
+            if :: rx_switches != 0 && empty(kernel) && !kernel_ended -> ended = true :: else -> rx_carrier = FINAL fi
         :: else ->
             assert(rx_does(RX_PEER_DEAD, RX_EOF));
             if :: len(kernel) != 0 -> rx_carrier = FINAL :: else -> ended = true fi
@@ -669,7 +670,7 @@ inline leave_when_restored()
         /* What the sender has put back is a part of what is kept here. */
         do
         :: nempty(kernel) -> atomic { kernel?value; value = 0 }
-        :: empty(kernel) && kernel_ended -> break
+        :: empty(kernel) && (kernel_ended || link_dead) -> break
         od;
 #endif
         leftover_end = taken
@@ -703,7 +704,7 @@ active proctype receiver()
         value = 0;
         if :: rx_carrier != FINAL -> position++ :: else fi
         pc = IDLE
-    :: pc == IN_KERNEL && empty(kernel) && kernel_ended -> ended = true
+    :: pc == IN_KERNEL && empty(kernel) && (kernel_ended || link_dead) -> ended = true
     :: !attached -> word[HEAD] = position; attached = true
     :: load(WANTED) != 0 && may_consent -> consent()
 #ifdef RECEIVER_CLOSES
@@ -734,9 +735,10 @@ active proctype receiver()
 }
 
 #ifdef SENDER_DIES
+/* A kernel connection may outlive its process: then whoever has been left to it waits for ever. */
 active proctype killer()
 {
-    atomic { drained -> sender_dead = true; kernel_ended = true }
+    atomic { drained -> sender_dead = true; if :: kernel_ended = true :: true fi }
     link_dead = true /* the receiver's watcher has noticed */
 }
 #endif

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "vmmc_private.h"
+
 enum { RING = 4096, FIRST = 100, LAST = 1000, TOTAL = FIRST + RING + LAST, SEED = 4 };
 
 /* FIRST bytes in the kernel connection, then a full ring, then LAST in the kernel again; nothing is read. */
@@ -90,12 +92,102 @@ static void a_peek_goes_on_behind_a_mark_at_a_seam(void **state)
     unit_pair_close(&pair);
 }
 
+/* ---- the other process is dead, and the kernel connection says nothing of it ---- */
+
+static void with_death(unit_pair_t *pair, int survivor, void (*look)(unit_pair_t *pair))
+{
+    word_t *dead = &pair->end[survivor].link->dead;
+    store_release(dead, 1);
+    look(pair);
+    store_release(dead, 0); /* the link is shared with the cases that follow */
+    unit_pair_close(pair);
+}
+
+static void expect_reset(unit_pair_t *pair)
+{
+    uint8_t byte;
+    assert_int_equal(unit_receive(&pair->end[1], &byte, 1, true), STREAM_RESET);
+}
+
+static void expect_end(unit_pair_t *pair)
+{
+    stream_t *receiver = &pair->end[1];
+    uint8_t byte;
+    assert_int_equal(stream_input(receiver, receiver->socket), INPUT_END);
+    assert_int_equal(unit_receive(receiver, &byte, 1, true), 0);
+}
+
+static void expect_all_then_end(unit_pair_t *pair)
+{
+    unit_expect(&pair->end[1], SEED, 0, TOTAL);
+    expect_end(pair);
+}
+
+static void a_dead_sender_ends_its_stream_behind_the_last_seam(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    fill_three_carriers(&pair);
+    with_death(&pair, 1, expect_all_then_end);
+}
+
+/* It had bytes from the receiver's end that it never read. */
+static void a_dead_sender_resets_its_stream_behind_the_last_seam(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    fill_three_carriers(&pair);
+    unit_expect(&pair.end[1], SEED, 0, TOTAL);
+    stream_t *back = &pair.end[1], *dying = &pair.end[0];
+    assert_int_equal(unit_send(back, SEED, 0, FIRST, true), FIRST);
+    unit_expect(dying, SEED, 0, FIRST);
+    assert_int_equal(unit_send(back, SEED, FIRST, 1, true), 1);
+    assert_true(back->tx.switches);
+    with_death(&pair, 1, expect_reset);
+}
+
+/* Whoever has a copy of the dead process's socket may go on. */
+static void expect_kernel(unit_pair_t *pair)
+{
+    stream_t *receiver = &pair->end[1];
+    uint8_t byte;
+    unit_expect(receiver, SEED, 0, TOTAL);
+    unit_check(unit_kernel.send(pair->end[0].socket, "s", 1) == 1);
+    assert_int_equal(unit_receive(receiver, &byte, 1, true), STREAM_BY_KERNEL);
+}
+
+static void bytes_that_a_dead_sender_has_not_announced_are_the_kernels(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    fill_three_carriers(&pair);
+    with_death(&pair, 1, expect_kernel);
+}
+
+static void expect_no_sending(unit_pair_t *pair)
+{
+    assert_int_equal(pair->end[0].tx.carrier, CARRIER_KERNEL);
+    assert_int_equal(unit_send(&pair->end[0], SEED, TOTAL, 1, true), STREAM_RESET);
+}
+
+static void nothing_is_sent_behind_the_last_seam_to_a_dead_receiver(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    fill_three_carriers(&pair);
+    with_death(&pair, 0, expect_no_sending);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_can_be_received_counts_all_that_has_come),
         cmocka_unit_test(a_peek_sees_through_three_carriers),
         cmocka_unit_test(a_peek_goes_on_behind_a_mark_at_a_seam),
+        cmocka_unit_test(a_dead_sender_ends_its_stream_behind_the_last_seam),
+        cmocka_unit_test(a_dead_sender_resets_its_stream_behind_the_last_seam),
+        cmocka_unit_test(bytes_that_a_dead_sender_has_not_announced_are_the_kernels),
+        cmocka_unit_test(nothing_is_sent_behind_the_last_seam_to_a_dead_receiver),
     };
     return unit_main(argc, argv, tests);
 }
