@@ -80,10 +80,23 @@ __attribute__((noinline)) static int send_unclear(sock_t *sock, SOCKET s, const 
     return sent > 0 ? api_result(sent) : send_any(sock, s, bytes, count, 0);
 }
 
+/* Events may have been selected while bytes were on their way, so that is asked afterwards. */
+__attribute__((noinline)) static int received_by_selector(sock_t *sock, int got)
+{
+    int result = api_result(got);
+    async_received(sock, 0);
+    return result;
+}
+
+static inline int received(sock_t *sock, int got)
+{
+    return async_selects(sock) ? received_by_selector(sock, got) : api_result(got);
+}
+
 __attribute__((noinline)) static int receive_unclear(sock_t *sock, SOCKET s, char *bytes, int count)
 {
     int got = sock_receive_unclear(sock, s, bytes, count);
-    return got ? api_result(got) : receive_any(sock, s, bytes, count, 0);
+    return got ? received(sock, got) : receive_any(sock, s, bytes, count, 0);
 }
 
 __attribute__((noinline)) static int end_send(sock_t *sock, int count)
@@ -95,7 +108,7 @@ __attribute__((noinline)) static int end_send(sock_t *sock, int count)
 __attribute__((noinline)) static int end_receive(sock_t *sock, int count)
 {
     stream_received_from_sleeper(&sock->stream);
-    return api_result(count);
+    return received(sock, count);
 }
 
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
@@ -116,10 +129,9 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 {
     sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
-    bool simple = sock && bytes && flags == 0 && !async_selects(sock);
-    switch (simple ? sock_receive_clear(sock, s, bytes, count) : SMALL_NOT) {
+    switch (sock && bytes && flags == 0 ? sock_receive_clear(sock, s, bytes, count) : SMALL_NOT) {
     case SMALL_DONE:
-        return api_result(count);
+        return received(sock, count);
     case SMALL_WAKES:
         return end_receive(sock, count);
     case SMALL_UNCLEAR:

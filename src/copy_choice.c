@@ -149,8 +149,8 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     bool interrupted = !choice->last || now - choice->last > INTERRUPTED_TICKS;
     choice->pending = 0;
     choice->last = now;
-    if (interrupted) {
-        begin_stretch(choice, choice->way, false, now);
+    if (interrupted) { /* a trial too: who sends in short bursts would not come to its end */
+        begin_way(choice, choice->best, now);
         return;
     }
     choice->moved += bytes;

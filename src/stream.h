@@ -134,6 +134,7 @@ static inline void half_take(half_t *half)
     lock_take(&half->lock);
     half->clear = 0;
     half->plain = false;
+    half->known = half->position; /* not what was true 4 GB ago */
 }
 
 typedef struct stream {

@@ -380,8 +380,10 @@ static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_
         result = STREAM_AGAIN;
     } else if (rx->plain) {
         uint32_t there = look_for(rx, count);
-        if (there == 0 && blocking && glance(rx))
-            return stream_receive_unclear(stream, socket, bytes, count, false);
+        if (there == 0 && blocking && glance(rx)) {
+            int got = stream_receive_unclear(stream, socket, bytes, count, false);
+            return got == STREAM_AGAIN ? 0 : got; /* a tail that goes back is a liar's */
+        }
         if (there - 1 < RING_SMALL) {
             take_small(stream, bytes, there);
             result = (int)there;

@@ -172,6 +172,21 @@ static void time_that_the_program_takes_is_no_cost(void **state)
     assert_true(sender.choice.cost < 110 * 1024);
 }
 
+/* A program that begins to send in bursts, shorter than any trial, is not left with the way that was on trial. */
+static void a_trial_does_not_outlast_the_traffic(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 110);
+    while (sender.choice.way == sender.choice.best || sender.choice.cost == 0)
+        send(&sender, PART);
+    for (unsigned i = 0; i < 2000; i++) {
+        sender.now += 1u << 30;
+        send(&sender, MB / 4);
+        assert_int_equal(sender.choice.way, sender.choice.best);
+    }
+}
+
 static void the_next_connection_begins_where_the_last_one_ended(void **state)
 {
     sender_t sender;
@@ -295,6 +310,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_way_that_has_become_faster_is_found),
         cmocka_unit_test(equal_ways_do_not_take_turns),
         cmocka_unit_test(time_that_the_program_takes_is_no_cost),
+        cmocka_unit_test(a_trial_does_not_outlast_the_traffic),
         cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
         cmocka_unit_test(each_class_and_distance_learns_for_itself),
         cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),

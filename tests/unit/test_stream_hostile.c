@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "unit_small.h"
 #include "vmmc_private.h"
 
 #define RING 4096u
@@ -393,6 +394,41 @@ static void a_view_is_not_pulled_away(void **state)
     unit_pair_close(&pair);
 }
 
+typedef struct wavering {
+    flow_shm_t *flow;
+    uint32_t tail;
+    word_t stop;
+} wavering_t;
+
+static void *waver(void *argument)
+{
+    wavering_t *liar = argument;
+    while (!load_relaxed(&liar->stop)) {
+        store_release(&liar->flow->tail, liar->tail + 1);
+        store_release(&liar->flow->tail, liar->tail);
+    }
+    return NULL;
+}
+
+/* With bytes that come and go, a receive that waits is never told that it would have to. */
+static void a_tail_that_wavers_ends_no_wait(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    set_scene(&pair, IN_RING);
+    stream_t *victim = &pair.end[1];
+    wavering_t liar = {.flow = victim->rx.flow, .tail = victim->rx.position};
+    pthread_t thread = unit_thread(waver, &liar);
+    for (int i = 0; i < 2000000; i++) {
+        uint8_t byte;
+        unit_check(unit_receive_small(victim, victim->socket, &byte, 1, true) >= 0);
+    }
+    store_relaxed(&liar.stop, 1);
+    unit_join(thread);
+    store_relaxed(&victim->broken, 1);
+    unit_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +444,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_reset_stream_is_not_waited_for),
         cmocka_unit_test(a_switch_behind_the_receiver_is_refused),
         cmocka_unit_test(a_view_is_not_pulled_away),
+        cmocka_unit_test(a_tail_that_wavers_ends_no_wait),
     };
     return unit_main(argc, argv, tests);
 }
