@@ -102,11 +102,11 @@ void vmmc_unexport_later(vmmc_link_t *link, uint32_t handle, uint32_t mailbox);
 int vmmc_import(vmmc_link_t *link, uint32_t handle, vmmc_region_t *region);
 
 /* Store `count` bytes at `offset` of an imported region; the caller keeps within the region and publishes the new
- * state of the buffer afterwards with a release store. */
-static inline void vmmc_update(copy_way_t way, const vmmc_region_t *region, uint32_t offset, const void *bytes,
+ * state of the buffer afterwards with a release store.  False: `bytes` may not be read. */
+static inline bool vmmc_update(copy_way_t way, const vmmc_region_t *region, uint32_t offset, const void *bytes,
                                uint32_t count)
 {
-    vmmc_copy(way, region->base + offset, bytes, count);
+    return vmmc_copy(way, region->base + offset, bytes, count);
 }
 
 /* Wake the thread of the other process that sleeps as waiter number `waiter` (0: nobody). */

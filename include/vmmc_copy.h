@@ -2,17 +2,17 @@
  *
  * Which way is fastest depends on the processor, and on how far the two processors that share the memory are from each
  * other: an ordinary store fetches the line it goes to, although all of it is about to be overwritten; the other ways
- * need not.  Whatever the way, a release store that follows publishes the copied bytes. */
+ * need not.  Whatever the way, a release store that follows publishes the copied bytes.
+ *
+ * All copies give true, or false where memory may not be touched (vmmc_guard.h). */
 #ifndef VMMC_COPY_H
 #define VMMC_COPY_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "vmmc_guard.h"
 
 typedef enum copy_way {
     COPY_STRING,      /* one string instruction, where the processor says that it is fast; otherwise as plain */
-    COPY_PLAIN,       /* the C library's memcpy */
+    COPY_PLAIN,       /* ordinary loads and stores */
     COPY_PAST_CACHES, /* non-temporal stores */
     COPY_WAYS
 } copy_way_t;
@@ -23,43 +23,35 @@ typedef enum copy_way {
 void vmmc_copy_start(void);
 /* True if COPY_STRING is a way of its own. */
 bool vmmc_copy_has_string(void);
-void vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count);
+bool vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count);
 
-/* Two blocks that may overlap: `block` <= count <= 2 * block. */
-static inline __attribute__((always_inline)) void vmmc__copy_ends(uint8_t *to, const uint8_t *from, uint32_t count,
-                                                                  uint32_t block)
-{
-    memcpy(to, from, block);
-    memcpy(to + count - block, from + count - block, block);
-}
-
-/* The short pieces that messages are made of need no call: up to COPY_SHORT_MAX. */
-static inline void vmmc_copy_short(uint8_t *to, const uint8_t *from, uint32_t count)
+/* The short pieces that messages are made of need no call: up to COPY_SHORT_MAX.  But for the smallest, two blocks of half
+ * the size or more, which may overlap. */
+static inline bool vmmc_copy_short(uint8_t *to, const uint8_t *from, uint32_t count)
 {
     if (count > 64) {
         for (uint32_t at = 0; at + 32 < count; at += 32)
-            memcpy(to + at, from + at, 32);
-        memcpy(to + count - 32, from + count - 32, 32);
-    } else if (count >= 32) {
-        vmmc__copy_ends(to, from, count, 32);
-    } else if (count >= 16) {
-        vmmc__copy_ends(to, from, count, 16);
-    } else if (count >= 8) {
-        vmmc__copy_ends(to, from, count, 8);
-    } else if (count >= 4) {
-        vmmc__copy_ends(to, from, count, 4);
-    } else {
-        for (uint32_t at = 0; at < count; at++)
-            to[at] = from[at];
+            if (!guard_copy_32(to + at, from + at))
+                return false;
+        return guard_copy_32(to + count - 32, from + count - 32);
     }
+    if (count >= 32)
+        return guard_copy_32(to, from) && guard_copy_32(to + count - 32, from + count - 32);
+    if (count >= 16)
+        return guard_copy_16(to, from) && guard_copy_16(to + count - 16, from + count - 16);
+    if (count >= 8)
+        return guard_copy_8(to, from) && guard_copy_8(to + count - 8, from + count - 8);
+    if (count >= 4)
+        return guard_copy_4(to, from) && guard_copy_4(to + count - 4, from + count - 4);
+    for (uint32_t at = 0; at < count; at++)
+        if (!guard_copy_1(to + at, from + at))
+            return false;
+    return true;
 }
 
-static inline void vmmc_copy(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
+static inline bool vmmc_copy(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    if (count > COPY_SHORT_MAX)
-        vmmc_copy_large(way, to, from, count);
-    else
-        vmmc_copy_short(to, from, count);
+    return count > COPY_SHORT_MAX ? vmmc_copy_large(way, to, from, count) : vmmc_copy_short(to, from, count);
 }
 
 #endif

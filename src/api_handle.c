@@ -60,7 +60,7 @@ static BOOL WINAPI file_write(HANDLE file, const void *bytes, DWORD count, DWORD
     DWORD error = GetLastError();
     int done = sock_write(sock, (uintptr_t)file, bytes, (int)count);
     SetLastError(error);
-    return file_result(done, moved);
+    return file_result(done == -WSAEFAULT ? -ERROR_INVALID_USER_BUFFER : done, moved);
 }
 
 static BOOL WINAPI file_read_ex(HANDLE file, void *bytes, DWORD count, OVERLAPPED *overlapped,

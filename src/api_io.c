@@ -111,6 +111,11 @@ __attribute__((noinline)) static int end_receive(sock_t *sock, int count)
     return received(sock, count);
 }
 
+__attribute__((noinline, cold)) static int faulted(void)
+{
+    return api_result(-WSAEFAULT);
+}
+
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 {
     sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
@@ -121,6 +126,8 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
         return end_send(sock, count);
     case SMALL_UNCLEAR:
         return send_unclear(sock, s, bytes, count);
+    case SMALL_FAULT:
+        return faulted();
     default:
         return send_in_full(s, bytes, count, flags);
     }
@@ -136,6 +143,8 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
         return end_receive(sock, count);
     case SMALL_UNCLEAR:
         return receive_unclear(sock, s, bytes, count);
+    case SMALL_FAULT:
+        return faulted();
     default:
         return receive_in_full(s, bytes, count, flags);
     }

@@ -16,7 +16,8 @@ static int result_of(int moved)
 {
     if (moved >= 0)
         return moved;
-    return GetLastError() == WSAEWOULDBLOCK ? STREAM_AGAIN : STREAM_RESET;
+    DWORD error = GetLastError();
+    return error == WSAEWOULDBLOCK ? STREAM_AGAIN : error == WSAEFAULT ? STREAM_FAULT : STREAM_RESET;
 }
 
 static int kernel_send(uintptr_t socket, const void *bytes, uint32_t count)

@@ -1,5 +1,6 @@
 /* ring: copying to and from a circular buffer whose capacity is a power of two, and fetching lines ahead.
- * Positions are stream offsets modulo 2^32; the caller has checked that the bytes are there, or that there is room. */
+ * Positions are stream offsets modulo 2^32; the caller has checked that the bytes are there, or that there is room.
+ * Copying gives false where the program's memory may not be touched. */
 #ifndef VMMC_RING_H
 #define VMMC_RING_H
 
@@ -14,13 +15,14 @@ static inline uint32_t ring_first_span(const vmmc_region_t *ring, uint32_t posit
     return count < to_end ? count : to_end;
 }
 
-static inline void ring_put(copy_way_t way, const vmmc_region_t *ring, uint32_t position, const uint8_t *bytes,
+static inline bool ring_put(copy_way_t way, const vmmc_region_t *ring, uint32_t position, const uint8_t *bytes,
                             uint32_t count)
 {
     uint32_t first = ring_first_span(ring, position, count);
-    vmmc_update(way, ring, position & (ring->size - 1), bytes, first);
+    bool good = vmmc_update(way, ring, position & (ring->size - 1), bytes, first);
     if (__builtin_expect(first < count, 0))
-        vmmc_update(way, ring, 0, bytes + first, count - first);
+        good = good && vmmc_update(way, ring, 0, bytes + first, count - first);
+    return good;
 }
 
 /* What is copied out lies in this processor's caches or is about to: ordinary stores do, until the string instruction's
@@ -30,12 +32,13 @@ static inline copy_way_t ring_way_out(uint32_t count)
     return count < RING_LARGE_GET ? COPY_PLAIN : COPY_STRING;
 }
 
-static inline void ring_get(const vmmc_region_t *ring, uint32_t position, uint8_t *bytes, uint32_t count)
+static inline bool ring_get(const vmmc_region_t *ring, uint32_t position, uint8_t *bytes, uint32_t count)
 {
     uint32_t first = ring_first_span(ring, position, count);
-    vmmc_copy(ring_way_out(first), bytes, ring->base + (position & (ring->size - 1)), first);
+    bool good = vmmc_copy(ring_way_out(first), bytes, ring->base + (position & (ring->size - 1)), first);
     if (__builtin_expect(first < count, 0))
-        vmmc_copy(ring_way_out(count - first), bytes + first, ring->base, count - first);
+        good = good && vmmc_copy(ring_way_out(count - first), bytes + first, ring->base, count - first);
+    return good;
 }
 
 /* A small message leaves the processor nothing to overlap the transfer of its lines with: the next call is too far away.

@@ -27,14 +27,14 @@
 
 #define STREAM_INTERRUPTED (-9) /* the program has called the wait off */
 #define STREAM_INVALID (-10)    /* there is nothing to commit or release, or not that much */
-#define STREAM_FAULT (-11)      /* not the view that was given out */
+#define STREAM_FAULT (-11)      /* memory that may not be touched, or not the view that was given out */
 #define STREAM_HELD (-12)       /* the calling thread would wait for the view that it has itself */
 
 #define STREAM_NEVER UINT64_MAX
 
 /* The kernel connection below a stream; every call gets `socket` and none of them blocks, except wait(). */
 typedef struct kernel_calls {
-    /* Bytes moved; 0 (receive only): end of file; STREAM_AGAIN; STREAM_RESET for every other failure. */
+    /* Bytes moved; 0 (receive only): end of file; STREAM_AGAIN; STREAM_FAULT; STREAM_RESET for every other failure. */
     int (*send)(uintptr_t socket, const void *bytes, uint32_t count);
     int (*receive)(uintptr_t socket, void *bytes, uint32_t count);
     int (*peek)(uintptr_t socket, void *bytes, uint32_t count);

@@ -265,8 +265,7 @@ int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, 
         return 0; /* which is an error, but not of a peek: following there will find it */
     if (third && seen && rx->carrier == CARRIER_KERNEL && count < room)
         more = peek_around_ring(stream, bytes, seen, count, room - count);
-    ring_get(&rx->offered, start, bytes + seen, count);
-    return (int)(count + more);
+    return ring_get(&rx->offered, start, bytes + seen, count) ? (int)(count + more) : 0;
 }
 
 int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek)

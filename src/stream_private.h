@@ -205,17 +205,20 @@ static inline void stream__consume(stream_t *stream, uint32_t count)
 static inline int stream__take_from_ring(stream_t *stream, void *bytes, uint32_t count, bool peek)
 {
     half_t *rx = &stream->rx;
-    if (peek) {
-        ring_get(&rx->ring, rx->position, bytes, count);
-        return (int)count;
-    }
-    for (uint32_t done = 0, part; done < count; done += part) {
-        part = count - done < STREAM_PART_MAX ? count - done : STREAM_PART_MAX;
-        ring_get(&rx->ring, rx->position, (uint8_t *)bytes + done, part);
+    uint32_t done = 0;
+    if (peek)
+        return ring_get(&rx->ring, rx->position, bytes, count) ? (int)count : STREAM_FAULT;
+    while (done < count) {
+        uint32_t part = count - done < STREAM_PART_MAX ? count - done : STREAM_PART_MAX;
+        if (!ring_get(&rx->ring, rx->position, (uint8_t *)bytes + done, part))
+            break;
         stream__taken(stream, part);
+        done += part;
     }
-    stream__end_taking(stream, count);
-    return (int)count;
+    if (done == 0 && count)
+        return STREAM_FAULT;
+    stream__end_taking(stream, done);
+    return (int)done;
 }
 
 #endif

@@ -99,7 +99,8 @@ static int take_leftover(stream_t *stream, const transfer_t *transfer)
     uint32_t left = rx->leftover_end - rx->leftover_at, part = left < transfer->count ? left : transfer->count;
     if (transfer->view)
         return stream__show(stream, transfer, part);
-    memcpy(transfer->bytes, rx->leftover + rx->leftover_at, part);
+    if (!vmmc_copy(COPY_PLAIN, transfer->bytes, rx->leftover + rx->leftover_at, part))
+        return STREAM_FAULT;
     if (!transfer->peek)
         stream__spend_leftover(rx, part);
     return (int)part;
@@ -358,16 +359,18 @@ static bool is_quiet(const stream_t *stream)
            load_relaxed(&flow->wanted) <= rx->ring.size && !load_relaxed(stream->link_death);
 }
 
-/* `count` of the bytes that look_for() has found, and make the way clear to the rest of them. */
-static void take_small(stream_t *stream, void *bytes, uint32_t count)
+/* `count` of the bytes that look_for() has found, and make the way clear to the rest of them; or STREAM_FAULT. */
+static int take_small(stream_t *stream, void *bytes, uint32_t count)
 {
     half_t *rx = &stream->rx;
     make_clear(rx);
     if (rx->clear >= RING_AHEAD + count)
         ring_fetch_to_read(stream__next(rx) + RING_AHEAD, count);
-    ring_get(&rx->ring, rx->position, bytes, count);
+    if (!ring_get(&rx->ring, rx->position, bytes, count))
+        return STREAM_FAULT;
     rx->clear = count < rx->clear ? rx->clear - count : 0;
     stream__consume(stream, count);
+    return (int)count;
 }
 
 static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,
@@ -384,10 +387,8 @@ static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_
             int got = stream_receive_unclear(stream, socket, bytes, count, false);
             return got == STREAM_AGAIN ? 0 : got; /* a tail that goes back is a liar's */
         }
-        if (there - 1 < RING_SMALL) {
-            take_small(stream, bytes, there);
-            result = (int)there;
-        }
+        if (there - 1 < RING_SMALL)
+            result = take_small(stream, bytes, there);
     }
     lock_release(&rx->lock);
     return result;
@@ -412,8 +413,9 @@ int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint
     make_clear(rx);
     if (there > rx->clear)
         return receive_by_looks(stream, socket, bytes, count, blocking);
-    stream__take_clear(rx, bytes, there);
-    if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->ring.size)
+    if (!stream__take_clear(rx, bytes, there))
+        there = 0;
+    else if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->ring.size)
         return see_to_sender(stream, there);
     lock_release(&rx->lock);
     return (int)there;
@@ -446,12 +448,11 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
     uint32_t count = find(stream, transfer->socket, transfer->count, transfer->blocking);
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
-    if (count <= RING_SMALL && !transfer->peek)
-        take_small(stream, transfer->bytes, count);
-    else
-        stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
+    bool small = count <= RING_SMALL && !transfer->peek;
+    int result = small ? take_small(stream, transfer->bytes, count)
+                       : stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
-    return (int)count;
+    return result;
 }
 
 int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view)

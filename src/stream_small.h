@@ -13,6 +13,7 @@
 /* What became of a message.  With the last two the half's lock is still held. */
 typedef enum small {
     SMALL_NOT,     /* the lock was not free */
+    SMALL_FAULT,   /* the program's memory may not be touched */
     SMALL_DONE,
     SMALL_WAKES,   /* it was moved, but somebody sleeps at the other end: call stream_sent_to_sleeper(), or its twin */
     SMALL_UNCLEAR, /* call stream_send_unclear(), or its twin */
@@ -53,15 +54,17 @@ static inline void stream__publish(half_t *tx, uint32_t count)
     stream__count(tx, count);
 }
 
-/* Within the clear stretch, which is shorter then. */
-static inline void stream__put_clear(half_t *tx, const void *bytes, uint32_t count)
+/* Within the clear stretch, which is shorter then.  False: `bytes` may not be read, and nothing has been done. */
+static inline bool stream__put_clear(half_t *tx, const void *bytes, uint32_t count)
 {
     uint8_t *to = stream__next(tx);
     if (tx->clear >= RING_AHEAD + count)
         ring_fetch_to_write(to + RING_AHEAD, count);
-    vmmc_copy_short(to, bytes, count);
+    if (!vmmc_copy_short(to, bytes, count))
+        return false;
     tx->clear -= count;
     stream__publish(tx, count);
+    return true;
 }
 
 /* `count`: 1 to RING_SMALL.  It is sent whole. */
@@ -72,11 +75,11 @@ static inline small_t stream_send_clear(stream_t *stream, uintptr_t socket, cons
         return SMALL_NOT;
     if (!stream__is_clear(stream, tx, socket, count) || __builtin_expect(load_relaxed(&tx->flow->consumer) != 0, 0))
         return SMALL_UNCLEAR;
-    stream__put_clear(tx, bytes, count);
-    if (__builtin_expect(load_relaxed(&tx->flow->reader) != 0, 0))
+    bool put = stream__put_clear(tx, bytes, count);
+    if (__builtin_expect(put && load_relaxed(&tx->flow->reader) != 0, 0))
         return SMALL_WAKES;
     lock_release(&tx->lock);
-    return SMALL_DONE;
+    return put ? SMALL_DONE : SMALL_FAULT;
 }
 
 void stream_sent_to_sleeper(stream_t *stream);
@@ -92,15 +95,18 @@ static inline void stream__give_room(half_t *rx, uint32_t count)
     store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, find_room() */
 }
 
-static inline void stream__take_clear(half_t *rx, void *bytes, uint32_t count)
+/* As stream__put_clear(). */
+static inline bool stream__take_clear(half_t *rx, void *bytes, uint32_t count)
 {
     const uint8_t *from = stream__next(rx);
     if (rx->clear >= RING_AHEAD + count)
         ring_fetch_to_read(from + RING_AHEAD, count);
-    vmmc_copy_short(bytes, from, count);
+    if (!vmmc_copy_short(bytes, from, count))
+        return false;
     rx->clear -= count;
     stream__give_room(rx, count);
     stream__count(rx, count);
+    return true;
 }
 
 /* `count`: 1 or more. */
@@ -111,11 +117,11 @@ static inline small_t stream_receive_clear(stream_t *stream, uintptr_t socket, v
         return SMALL_NOT;
     if (!stream__is_clear(stream, rx, socket, count))
         return SMALL_UNCLEAR;
-    stream__take_clear(rx, bytes, count);
-    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0, 0))
+    bool taken = stream__take_clear(rx, bytes, count);
+    if (__builtin_expect(taken && load_relaxed(&rx->flow->writer) != 0, 0))
         return SMALL_WAKES;
     lock_release(&rx->lock);
-    return SMALL_DONE;
+    return taken ? SMALL_DONE : SMALL_FAULT;
 }
 
 void stream_received_from_sleeper(stream_t *stream);

@@ -129,20 +129,23 @@ static inline void publish(stream_t *stream, const uint8_t *bytes, uint32_t coun
     stream__sent(stream, count);
 }
 
-static inline void put(half_t *tx, const uint8_t *bytes, uint32_t count)
+static inline bool put(half_t *tx, const uint8_t *bytes, uint32_t count)
 {
-    ring_put(copy_choices_way(&tx->copying, count), &tx->ring, tx->position, bytes, count);
+    return ring_put(copy_choices_way(&tx->copying, count), &tx->ring, tx->position, bytes, count);
 }
 
-static void put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
+/* What could be read, but STREAM_FAULT instead of none. */
+static int put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
     for (uint32_t done = 0, part; done < count; done += part) {
         part = count - done < tx->part ? count - done : tx->part;
-        put(tx, bytes + done, part);
+        if (!put(tx, bytes + done, part))
+            return done ? (int)done : STREAM_FAULT;
         publish(stream, bytes + done, part, urgent && done + part == count);
         copy_choices_note(&tx->copying, part, tx->ring.size);
     }
+    return (int)count;
 }
 
 static int impossible_head(stream_t *stream)
@@ -234,8 +237,7 @@ static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, 
     if (room == 0 || (whole && room < count))
         return 0;
     uint32_t part = room < count ? (uint32_t)room : count;
-    put_in_parts(stream, bytes, part, urgent && part == count);
-    return (int)part;
+    return put_in_parts(stream, bytes, part, urgent && part == count);
 }
 
 static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
@@ -601,30 +603,31 @@ static inline bool may_send(stream_t *stream, uintptr_t socket, uint32_t count)
 }
 
 /* `count` bytes for which may_send() is true; and make the way clear, since nothing else is done before the lock is
- * released. */
-static void put_small(stream_t *stream, const void *bytes, uint32_t count)
+ * released.  False: they may not be read. */
+static bool put_small(stream_t *stream, const void *bytes, uint32_t count)
 {
     half_t *tx = &stream->tx;
     tx->plain = true;
     tx->clear = ring_first_span(&tx->ring, tx->position, tx->ring.size - (tx->position - tx->seen));
     if (count <= tx->clear && count <= COPY_SHORT_MAX) {
-        stream__put_clear(tx, bytes, count);
+        if (!stream__put_clear(tx, bytes, count))
+            return false;
     } else {
         if (tx->clear >= RING_AHEAD + count)
             ring_fetch_to_write(stream__next(tx) + RING_AHEAD, count);
-        ring_put(COPY_STRING, &tx->ring, tx->position, bytes, count);
+        if (!ring_put(COPY_STRING, &tx->ring, tx->position, bytes, count))
+            return false;
         tx->clear = 0;
         stream__publish(tx, count);
     }
     if (__builtin_expect(load_relaxed(&tx->flow->reader) != 0, 0))
         stream__wake_reader(stream);
+    return true;
 }
 
 int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
 {
-    bool can = may_send(stream, socket, count);
-    if (can)
-        put_small(stream, bytes, count);
+    bool can = may_send(stream, socket, count) && put_small(stream, bytes, count);
     lock_release(&stream->tx.lock);
     return can ? (int)count : 0;
 }
@@ -641,15 +644,13 @@ int stream_send(stream_t *stream, const transfer_t *transfer)
     half_take(tx);
     if (__builtin_expect(transfer->urgent || !may_send(stream, transfer->socket, transfer->count), 0))
         return send_slowly(stream, transfer);
-    if (transfer->count <= RING_SMALL) {
-        put_small(stream, transfer->bytes, transfer->count);
-    } else {
-        put(tx, transfer->bytes, transfer->count);
-        stream__sent(stream, transfer->count);
-        copy_choices_note(&tx->copying, transfer->count, tx->ring.size);
-    }
+    int result = (int)transfer->count;
+    if (transfer->count > RING_SMALL)
+        result = put_in_parts(stream, transfer->bytes, transfer->count, false);
+    else if (!put_small(stream, transfer->bytes, transfer->count))
+        result = STREAM_FAULT;
     lock_release(&tx->lock);
-    return (int)transfer->count;
+    return result;
 }
 
 /* Called with the lock held. */

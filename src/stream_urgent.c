@@ -82,14 +82,12 @@ int stream__peek_past_mark(stream_t *stream, uint8_t *bytes, uint32_t room, uint
     uint8_t part[512];
     uint32_t wanted = room < count - 1 ? room : count - 1;
     if (rx->carrier == CARRIER_RING) {
-        ring_get(&rx->ring, rx->position + 1, bytes, wanted);
-        return (int)wanted;
+        return ring_get(&rx->ring, rx->position + 1, bytes, wanted) ? (int)wanted : STREAM_FAULT;
     }
     int seen = stream__take(stream, part, wanted < sizeof part ? wanted + 1 : sizeof part, true);
     if (seen < 2)
         return seen < 0 ? seen : STREAM_AGAIN;
-    memcpy(bytes, part + 1, (size_t)seen - 1);
-    return seen - 1;
+    return vmmc_copy_short(bytes, part + 1, (uint32_t)seen - 1) ? seen - 1 : STREAM_FAULT;
 }
 
 /* Look at the sender's words.  1: the mark is up to date; otherwise the result of the call. */
@@ -111,12 +109,11 @@ static int take_urgent(urgent_t *urgent, const transfer_t *transfer)
         return STREAM_INLINE;
     if (urgent->state != URGENT_WAITING)
         return STREAM_AGAIN;
+    if (transfer->count && !vmmc_copy_short(transfer->bytes, &urgent->byte, 1))
+        return STREAM_FAULT;
     if (!transfer->peek)
         urgent->state = URGENT_TAKEN;
-    if (transfer->count == 0)
-        return STREAM_NO_SPACE;
-    *(uint8_t *)transfer->bytes = urgent->byte;
-    return 1;
+    return transfer->count ? 1 : STREAM_NO_SPACE;
 }
 
 int stream_receive_urgent(stream_t *stream, const transfer_t *transfer)

@@ -7,6 +7,7 @@
 #include "os.h"
 #include "rendezvous.h"
 #include "settings.h"
+#include "trap.h"
 #include "watcher.h"
 
 static struct {
@@ -33,6 +34,8 @@ static const char *start(const config_t *config)
     bool futex = futex_is_wanted(config);
     store_relaxed(&transport.futex, futex);
     module_pin(); /* a thread may still sleep in this code when the program frees the library */
+    if (!trap_start())
+        return "faults of the program's memory cannot be caught";
     wait_set_spin(config->spin_us);
     vmmc_set_budget(config->rings_mb);
     if (vmmc_start(futex) != 0)

@@ -23,38 +23,37 @@ bool vmmc_copy_has_string(void)
     return has_string;
 }
 
-static void copy_as_string(uint8_t *to, const uint8_t *from, size_t count)
+/* The ends of what is not whole lines at `to` go by themselves. */
+#define COPY_BY_LINES(copy_line)                                                     \
+    uint32_t head = (uint32_t)(-(uintptr_t)to % LINE), at = head;                    \
+    bool good = vmmc_copy_short(to, from, head);                                     \
+    for (; good && count - at >= LINE; at += LINE)                                   \
+        good = copy_line(to + at, from + at);                                        \
+    return good && vmmc_copy_short(to + at, from + at, count - at)
+
+static bool copy_by_lines(uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+    COPY_BY_LINES(guard_copy_line);
 }
 
-__attribute__((target("sse2"))) static void store_line(uint8_t *to, const uint8_t *from)
+static bool copy_by_lines_past_caches(uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    __m128i block[4];
-    for (unsigned i = 0; i < 4; i++)
-        block[i] = _mm_loadu_si128((const __m128i *)from + i);
-    for (unsigned i = 0; i < 4; i++)
-        _mm_stream_si128((__m128i *)to + i, block[i]);
+    COPY_BY_LINES(guard_copy_line_past_caches);
 }
 
-/* Whole lines go past the caches, the ends do not.  Such stores are in no order with others: the fence makes the
- * caller's release store good for them too. */
-__attribute__((target("sse2"))) static void copy_past_caches(uint8_t *to, const uint8_t *from, uint32_t count)
+/* Such stores are in no order with others: the fence makes the caller's release store good for them too. */
+__attribute__((target("sse2"))) static bool copy_past_caches(uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    uint32_t head = (uint32_t)(-(uintptr_t)to % LINE), at = head;
-    memcpy(to, from, head);
-    for (; count - at >= LINE; at += LINE)
-        store_line(to + at, from + at);
-    memcpy(to + at, from + at, count - at);
+    bool good = copy_by_lines_past_caches(to, from, count);
     _mm_sfence();
+    return good;
 }
 
-void vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
+bool vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
 {
     if (way == COPY_STRING && has_string && count >= STRING_MIN)
-        copy_as_string(to, from, count);
-    else if (way == COPY_PAST_CACHES && count >= PAST_CACHES_MIN)
-        copy_past_caches(to, from, count);
-    else
-        memcpy(to, from, count);
+        return guard_copy_string(to, from, count);
+    if (way == COPY_PAST_CACHES && count >= PAST_CACHES_MIN)
+        return copy_past_caches(to, from, count);
+    return copy_by_lines(to, from, count);
 }

@@ -50,6 +50,8 @@ DWORD wsaerr_as_file_error(int code)
     case WSAECONNRESET:
     case WSAECONNABORTED:
         return ERROR_NETNAME_DELETED;
+    case WSAEFAULT:
+        return ERROR_NOACCESS;
     default:
         return (DWORD)-code;
     }

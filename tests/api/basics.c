@@ -341,6 +341,60 @@ static void transfer_argument_errors(void **state)
     close_both(s, t);
 }
 
+/* Half of it may be used, the rest has the protection `rest`. */
+static char *half_usable(size_t half, DWORD rest)
+{
+    DWORD before;
+    char *memory = VirtualAlloc(NULL, 2 * half, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    CHECK(memory != NULL);
+    CHECK(VirtualProtect(memory + half, half, rest, &before));
+    return memory;
+}
+
+enum { HALF = 64 * 1024 };
+
+static void check_unusable_for_files(SOCKET s, SOCKET t, int count, char *closed, char *read_only)
+{
+    DWORD moved;
+    CHECK_IS(FALSE, WriteFile((HANDLE)s, closed + HALF, (DWORD)count, &moved, NULL));
+    CHECK_IS(ERROR_INVALID_USER_BUFFER, GetLastError());
+    CHECK_IS(FALSE, ReadFile((HANDLE)t, read_only + HALF, (DWORD)count, &moved, NULL));
+    CHECK_IS(ERROR_NOACCESS, GetLastError());
+}
+
+static void check_unusable(SOCKET s, SOCKET t, int count, char *closed, char *read_only)
+{
+    flow_t flow = flow_start(1);
+    CHECK_FAILS(WSAEFAULT, send(s, closed + HALF, count, 0));
+    flow_fill(&flow, closed, (size_t)count);
+    send_all(s, closed, (size_t)count);
+    CHECK(is_ready(t, 'r', 5000));
+    CHECK_FAILS(WSAEFAULT, recv(t, closed + HALF, count, 0));
+    CHECK_FAILS(WSAEFAULT, recv(t, read_only + HALF, count, 0));
+    CHECK_FAILS(WSAEFAULT, recv(t, read_only + HALF, count, MSG_PEEK));
+    check_unusable_for_files(s, t, count, closed, read_only);
+    recv_all(t, read_only, (size_t)count);
+    CHECK(memcmp(read_only, closed, (size_t)count) == 0);
+}
+
+/* The calls fail, nothing is lost, and the connection goes on. */
+static void memory_that_may_not_be_touched(void **state)
+{
+    static const int counts[] = { 1, 3, 4, 8, 20, 40, 64, 100, 300, 512, 513, 2000, 5000, HALF };
+    char *closed = half_usable(HALF, PAGE_NOACCESS), *read_only = half_usable(HALF, PAGE_READONLY);
+    SOCKET s, t;
+    (void)state;
+    tcp_pair(&s, &t);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+            check_unusable(s, t, counts[i], closed, read_only);
+            check_unusable(t, s, counts[i], closed, read_only);
+        }
+    }
+    close_both(s, t);
+    CHECK(VirtualFree(closed, 0, MEM_RELEASE) && VirtualFree(read_only, 0, MEM_RELEASE));
+}
+
 static void check_mirrored(SOCKET s, SOCKET t)
 {
     union {
@@ -646,6 +700,7 @@ static const struct CMUnitTest tests[] = {
     CASE(not_a_socket),
     CASE(shutdown_errors),
     CASE(transfer_argument_errors),
+    CASE(memory_that_may_not_be_touched),
     CASE(names_are_mirrored),
     CASE(wildcard_listener_reports_the_dialled_address),
     CASE(option_get_lengths),

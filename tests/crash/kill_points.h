@@ -69,6 +69,7 @@ void *kill_set(const kill_site_t *site, void *to, int byte, size_t count);
         (void)(way); \
         kill_copy(&kill_site_, (region)->base + (offset), bytes, count); \
         kill_point(&kill_site_, KILL_AFTER); \
+        true; \
     })
 
 #define memset(to, byte, count) KILL_AROUND(#to, kill_set(&kill_site_, to, byte, count))

@@ -15,6 +15,8 @@ static inline int unit_send_small(stream_t *stream, uintptr_t socket, const void
         return (int)count;
     case SMALL_DONE:
         return (int)count;
+    case SMALL_FAULT:
+        return STREAM_FAULT;
     default:
         return 0;
     }
@@ -31,6 +33,8 @@ static inline int unit_receive_small(stream_t *stream, uintptr_t socket, void *b
         return (int)count;
     case SMALL_DONE:
         return (int)count;
+    case SMALL_FAULT:
+        return STREAM_FAULT;
     default:
         return 0;
     }
