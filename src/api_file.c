@@ -96,7 +96,12 @@ static int send_file(sock_t *sock, SOCKET s, file_source_t *source)
 
 static int send_buffer(sock_t *sock, SOCKET s, const void *bytes, DWORD count)
 {
-    int sent = count ? sock_send_in_turn(sock, s, bytes, (int)count) : 0;
+    const char *part = bytes;
+    int sent = 0;
+    while (count && (sent = sock_send_in_turn(sock, s, part, (int)count)) > 0) {
+        part += sent;
+        count -= (DWORD)sent;
+    }
     return sent < 0 ? sent : 0;
 }
 
@@ -146,8 +151,6 @@ static BOOL by_system_counted(sock_t *sock, SOCKET s, const file_request_t *requ
 /* In our turn: 0, a negative WSA code, or ASK_SYSTEM before anything was sent. */
 static int by_stream(sock_t *sock, SOCKET s, const file_request_t *request)
 {
-    if (has_bad_buffer(request->around))
-        return -WSAEFAULT;
     file_source_t source;
     if (!open_source(request, &source))
         return ASK_SYSTEM;
@@ -177,7 +180,8 @@ BOOL WINAPI api_TransmitFile(SOCKET s, HANDLE file, DWORD bytes, DWORD bytes_per
         return by_system(s, &request, overlapped);
     int result = ASK_SYSTEM;
     if (!needs_system(flags, overlapped)) {
-        result = sock_is_over(sock) ? -WSAENOTCONN : sock_begin_turn(sock, s);
+        bool bad = has_bad_buffer(around); /* nobody waits yet, should it not be there at all */
+        result = sock_is_over(sock) ? -WSAENOTCONN : bad ? -WSAEFAULT : sock_begin_turn(sock, s);
         if (result == SOCK_TURN_KERNEL)
             return by_system_counted(sock, s, &request);
         if (result == SOCK_TURN_OURS) {

@@ -52,15 +52,22 @@ static int send_any(sock_t *sock, SOCKET s, const char *bytes, int count, int fl
     return api_result(result);
 }
 
+/* A receive into memory that may not be touched enables no event, the builtin's neither. */
+static int end_receiving(sock_t *sock, int got, bool urgent)
+{
+    int result = api_result(got);
+    if (got != -WSAEFAULT)
+        async_received(sock, urgent);
+    return result;
+}
+
 static int receive_any(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
 {
     if (!is_plain_request(sock, bytes, count))
         return receive_by_system(sock, s, bytes, count, flags);
     unsigned wishes = (flags & MSG_PEEK ? SOCK_PEEK : 0) | (flags & MSG_WAITALL_2 ? SOCK_WAIT_ALL : 0) |
                       (flags & MSG_OOB ? SOCK_URGENT : 0);
-    int result = api_result(sock_receive(sock, s, bytes, count, wishes));
-    async_received(sock, flags & MSG_OOB);
-    return result;
+    return end_receiving(sock, sock_receive(sock, s, bytes, count, wishes), flags & MSG_OOB);
 }
 
 /* What is kept apart from api_send() and api_recv() is called last there, so that they save no registers for it. */
@@ -77,17 +84,17 @@ __attribute__((noinline)) static int receive_in_full(SOCKET s, char *bytes, int 
 __attribute__((noinline)) static int send_unclear(sock_t *sock, SOCKET s, const char *bytes, int count)
 {
     int sent = stream_send_unclear(&sock->stream, s, bytes, (uint32_t)count);
-    return sent > 0 ? api_result(sent) : send_any(sock, s, bytes, count, 0);
+    if (sent == 0)
+        return send_any(sock, s, bytes, count, 0);
+    return api_result(sent > 0 ? sent : wsaerr_from_stream(sent));
+}
+
+__attribute__((noinline)) static int received_by_selector(sock_t *sock, int got)
+{
+    return end_receiving(sock, got, false);
 }
 
 /* Events may have been selected while bytes were on their way, so that is asked afterwards. */
-__attribute__((noinline)) static int received_by_selector(sock_t *sock, int got)
-{
-    int result = api_result(got);
-    async_received(sock, 0);
-    return result;
-}
-
 static inline int received(sock_t *sock, int got)
 {
     return async_selects(sock) ? received_by_selector(sock, got) : api_result(got);
@@ -111,11 +118,6 @@ __attribute__((noinline)) static int end_receive(sock_t *sock, int count)
     return received(sock, count);
 }
 
-__attribute__((noinline, cold)) static int faulted(void)
-{
-    return api_result(-WSAEFAULT);
-}
-
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 {
     sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
@@ -127,7 +129,7 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
     case SMALL_UNCLEAR:
         return send_unclear(sock, s, bytes, count);
     case SMALL_FAULT:
-        return faulted();
+        return wsaerr_fail(-WSAEFAULT);
     default:
         return send_in_full(s, bytes, count, flags);
     }
@@ -144,7 +146,7 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     case SMALL_UNCLEAR:
         return receive_unclear(sock, s, bytes, count);
     case SMALL_FAULT:
-        return faulted();
+        return wsaerr_fail(-WSAEFAULT);
     default:
         return receive_in_full(s, bytes, count, flags);
     }

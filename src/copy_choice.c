@@ -89,15 +89,21 @@ static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
     store_relaxed(choice->start, way);
 }
 
-static void lose(copy_choice_t *choice)
+/* The way on trial is not tried again before the others have had their turns. */
+static void postpone(copy_choice_t *choice)
 {
     copy_way_t way = choice->way;
-    uint32_t pause = choice->other[way].pause;
     choice->other[way].waited = 0;
-    if (pause < FIRST_PAUSE)
+    if (choice->other[way].pause < FIRST_PAUSE)
         choice->other[way].pause = FIRST_PAUSE;
-    else if (pause < LAST_PAUSE)
-        choice->other[way].pause = pause * 2;
+}
+
+static void lose(copy_choice_t *choice)
+{
+    uint32_t pause = choice->other[choice->way].pause;
+    postpone(choice);
+    if (pause >= FIRST_PAUSE && pause < LAST_PAUSE)
+        choice->other[choice->way].pause = pause * 2;
 }
 
 /* The longer a trial has lasted, the less is left to chance. */
@@ -150,6 +156,8 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     choice->pending = 0;
     choice->last = now;
     if (interrupted) { /* a trial too: who sends in short bursts would not come to its end */
+        if (choice->way != choice->best)
+            postpone(choice);
         begin_way(choice, choice->best, now);
         return;
     }

@@ -20,7 +20,7 @@ static inline small_t sock_receive_clear(sock_t *sock, uintptr_t handle, void *b
 }
 
 /* After SMALL_UNCLEAR: what is there, up to `count`; or 0: nothing has been done, ask sock_receive().  -WSAEWOULDBLOCK only
- * if the socket is not blocking. */
+ * if the socket is not blocking; -WSAEFAULT. */
 static inline int sock_receive_unclear(sock_t *sock, uintptr_t handle, void *bytes, int count)
 {
     bool blocking = !load_relaxed(&sock->nonblocking);

@@ -1,6 +1,8 @@
 /* stream_follow: the receiving half's carriers: consent, following the sender from one to the next, taking bytes out. */
 #include "stream_private.h"
 
+#include <stdlib.h>
+
 #define BORROWED_RING_MAX (1u << 20)
 
 static sight_t look(const half_t *rx)
@@ -239,20 +241,24 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
     return moved;
 }
 
-/* The kernel's bytes behind a ring lie next to those before it: both are looked at at once, and the ring's put between. */
-static uint32_t peek_around_ring(stream_t *stream, uint8_t *bytes, uint32_t seen, uint32_t ring, uint32_t room)
+/* The kernel's bytes behind a ring lie next to those before it: all are looked at, and the ring's put between. */
+static int peek_around_ring(stream_t *stream, uint8_t *bytes, uint32_t seen, uint32_t ring, uint32_t room)
 {
-    int both = stream->kernel->peek(stream->socket, bytes, seen + room);
-    if (both <= (int)seen)
-        return 0;
-    memmove(bytes + seen + ring, bytes + seen, (uint32_t)both - seen);
-    return (uint32_t)both - seen;
+    uint8_t *all = malloc(seen + room);
+    int both = all ? stream->kernel->peek(stream->socket, all, seen + room) : 0, more = both - (int)seen;
+    if (more <= 0)
+        more = 0;
+    else if (!vmmc_copy(COPY_PLAIN, bytes + seen + ring, all + seen, (uint32_t)more))
+        more = STREAM_FAULT;
+    free(all);
+    return more;
 }
 
 int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t seen, uint32_t limit)
 {
     half_t *rx = &stream->rx;
-    uint32_t start, carrier, end, ignored, room = limit - seen, more = 0;
+    uint32_t start, carrier, end, ignored, room = limit - seen;
+    int more = 0;
     if (!switch_ahead(rx, sight, 1, &start, &carrier))
         return 0;
     bool third = switch_ahead(rx, sight, 2, &end, &ignored);
@@ -265,7 +271,9 @@ int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, 
         return 0; /* which is an error, but not of a peek: following there will find it */
     if (third && seen && rx->carrier == CARRIER_KERNEL && count < room)
         more = peek_around_ring(stream, bytes, seen, count, room - count);
-    return ring_get(&rx->offered, start, bytes + seen, count) ? (int)(count + more) : 0;
+    if (more < 0 || !ring_get(&rx->offered, start, bytes + seen, count))
+        return STREAM_FAULT;
+    return (int)count + more;
 }
 
 int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek)

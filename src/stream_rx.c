@@ -413,8 +413,9 @@ int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint
     make_clear(rx);
     if (there > rx->clear)
         return receive_by_looks(stream, socket, bytes, count, blocking);
-    if (!stream__take_clear(rx, bytes, there))
-        there = 0;
+    bool taken = stream__take_clear(rx, bytes, there);
+    if (!taken)
+        there = (uint32_t)STREAM_FAULT;
     else if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->ring.size)
         return see_to_sender(stream, there);
     lock_release(&rx->lock);

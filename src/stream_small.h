@@ -83,7 +83,7 @@ static inline small_t stream_send_clear(stream_t *stream, uintptr_t socket, cons
 }
 
 void stream_sent_to_sleeper(stream_t *stream);
-/* `count`, or 0. */
+/* `count`, 0, or STREAM_FAULT. */
 int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count);
 
 /* ---- receiving ---- */
@@ -126,7 +126,7 @@ static inline small_t stream_receive_clear(stream_t *stream, uintptr_t socket, v
 
 void stream_received_from_sleeper(stream_t *stream);
 /* As much as is there, up to `count`, if that is no more than RING_SMALL.  STREAM_AGAIN: there is nothing, for certain; only
- * if not blocking. */
+ * if not blocking.  STREAM_FAULT. */
 int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
 /* True if a receive would find bytes; false says nothing.  `glances`: it may take a moment. */
 bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances);

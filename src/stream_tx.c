@@ -117,7 +117,7 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
     if (!tx->flow || !(load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
         return STREAM_BY_KERNEL;
     /* Of one that has read from a ring the kernel connection need not tell, see kernel_says_nothing(). */
-    return tx->switches && vmmc_link_is_dead(stream->link) ? STREAM_RESET : 0;
+    return tx->switches && vmmc_link_is_dead(stream->link) && !peer_has_closed(tx) ? STREAM_RESET : 0;
 }
 
 /* ---- moving bytes ---- */
@@ -627,9 +627,11 @@ static bool put_small(stream_t *stream, const void *bytes, uint32_t count)
 
 int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
 {
-    bool can = may_send(stream, socket, count) && put_small(stream, bytes, count);
+    int result = 0;
+    if (may_send(stream, socket, count))
+        result = put_small(stream, bytes, count) ? (int)count : STREAM_FAULT;
     lock_release(&stream->tx.lock);
-    return can ? (int)count : 0;
+    return result;
 }
 
 void stream_sent_to_sleeper(stream_t *stream)

@@ -29,10 +29,16 @@ static const guard_entry_t *entry_for(uintptr_t place)
     return NULL;
 }
 
+/* Wine takes an impossible address that is based on a stack register for a fault of the stack. */
+static bool is_of_memory(DWORD code)
+{
+    return code == EXCEPTION_ACCESS_VIOLATION || code == EXCEPTION_IN_PAGE_ERROR || code == EXCEPTION_GUARD_PAGE ||
+           code == EXCEPTION_STACK_OVERFLOW;
+}
+
 static LONG CALLBACK go_on_where_the_table_says(EXCEPTION_POINTERS *fault)
 {
-    DWORD code = fault->ExceptionRecord->ExceptionCode;
-    if (code != EXCEPTION_ACCESS_VIOLATION && code != EXCEPTION_IN_PAGE_ERROR)
+    if (!is_of_memory(fault->ExceptionRecord->ExceptionCode))
         return EXCEPTION_CONTINUE_SEARCH;
 #ifdef _WIN64
     DWORD64 *place = &fault->ContextRecord->Rip;

@@ -77,6 +77,7 @@ typedef enum deed {
     PEEK,
     TAKE,
     BLOCKS,  /* a receive that fails with WSAEWOULDBLOCK */
+    FAULTS,  /* ... with WSAEFAULT */
     EVENT,   /* `number` is announced */
     BOTH,    /* `number`: two events, in any order */
     SILENCE, /* nothing else */
@@ -123,6 +124,7 @@ static void run_step(connection_t *c, const step_t *step)
     case PEEK: check_came(c->to, step, MSG_PEEK); break;
     case TAKE: check_came(c->to, step, MSG_OOB); break;
     case BLOCKS: CHECK_FAILS(WSAEWOULDBLOCK, recv(c->to, &byte, 1, 0)); break;
+    case FAULTS: CHECK_FAILS(WSAEFAULT, recv(c->to, (char *)16, 1, 0)); break;
     case EVENT: expect_message(c->to, step->number, 0); break;
     case BOTH: expect_both(c->to, step->number); break;
     case SILENCE: expect_silence(); break;
@@ -200,6 +202,10 @@ SCRIPT(own_shutdown_is_not_announced,
 
 SCRIPT(after_own_shutdown_nothing_is_writable,
     SAYS(SHUT_OWN, 1), SAYS(SELECT, ALL_EVENTS), QUIET, WITH(SEND, "a"), SAYS(EVENT, FD_READ), COMES(RECV, "a", 10), QUIET)
+
+SCRIPT(a_receive_into_nowhere_enables_nothing,
+    SAYS(SELECT, ALL_EVENTS), SAYS(EVENT, FD_WRITE), WITH(SEND, "abc"), SAYS(EVENT, FD_READ), SAYS(FAULTS, 0), QUIET,
+    COMES(RECV, "a", 1), SAYS(EVENT, FD_READ), SAYS(FAULTS, 0), QUIET, COMES(RECV, "bc", 10), QUIET)
 
 /* ---- cancelling and closing ---- */
 
@@ -609,6 +615,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_selected_socket_cannot_be_made_blocking),
     CASE(another_message_replaces_the_first),
     CASE(a_read_as_of_a_file_enables_too),
+    CASE(a_receive_into_nowhere_enables_nothing),
     CASE(a_stream_that_goes_home_goes_on_announcing),
     CASE(room_is_announced_after_a_send_that_would_block),
     CASE(a_listener_announces_each_connection),

@@ -377,11 +377,34 @@ static void check_unusable(SOCKET s, SOCKET t, int count, char *closed, char *re
     CHECK(memcmp(read_only, closed, (size_t)count) == 0);
 }
 
+/* Addresses that nothing can be at, in 64 bit such as are none at all; and pages that are to be asked for first. */
+static void check_strange(SOCKET s, SOCKET t, int count, char *usable, char *guarded)
+{
+    char *const nowhere[] = { (char *)16, (char *)(UINT_PTR)0xcdcdcdcdcdcdcdcdull };
+    DWORD before;
+    flow_t flow = flow_start(1);
+    flow_fill(&flow, usable, (size_t)count);
+    send_all(s, usable, (size_t)count);
+    CHECK(is_ready(t, 'r', 5000));
+    for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
+        CHECK_FAILS(WSAEFAULT, send(s, nowhere[i], count, 0));
+        CHECK_FAILS(WSAEFAULT, recv(t, nowhere[i], count, 0));
+        CHECK_FAILS(WSAEFAULT, recv(t, nowhere[i], count, MSG_PEEK));
+    }
+    CHECK(VirtualProtect(guarded + HALF, HALF, PAGE_READWRITE | PAGE_GUARD, &before));
+    CHECK_FAILS(WSAEFAULT, send(s, guarded + HALF, count, 0));
+    CHECK(VirtualProtect(guarded + HALF, HALF, PAGE_READWRITE | PAGE_GUARD, &before));
+    CHECK_FAILS(WSAEFAULT, recv(t, guarded + HALF, count, 0));
+    recv_all(t, guarded, (size_t)count);
+    CHECK(memcmp(guarded, usable, (size_t)count) == 0);
+}
+
 /* The calls fail, nothing is lost, and the connection goes on. */
 static void memory_that_may_not_be_touched(void **state)
 {
     static const int counts[] = { 1, 3, 4, 8, 20, 40, 64, 100, 300, 512, 513, 2000, 5000, HALF };
-    char *closed = half_usable(HALF, PAGE_NOACCESS), *read_only = half_usable(HALF, PAGE_READONLY);
+    char *closed = half_usable(HALF, PAGE_NOACCESS), *read_only = half_usable(HALF, PAGE_READONLY),
+         *guarded = half_usable(HALF, PAGE_READWRITE | PAGE_GUARD);
     SOCKET s, t;
     (void)state;
     tcp_pair(&s, &t);
@@ -389,10 +412,12 @@ static void memory_that_may_not_be_touched(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
             check_unusable(s, t, counts[i], closed, read_only);
             check_unusable(t, s, counts[i], closed, read_only);
+            check_strange(s, t, counts[i], closed, guarded);
         }
     }
     close_both(s, t);
-    CHECK(VirtualFree(closed, 0, MEM_RELEASE) && VirtualFree(read_only, 0, MEM_RELEASE));
+    CHECK(VirtualFree(closed, 0, MEM_RELEASE) && VirtualFree(read_only, 0, MEM_RELEASE) &&
+          VirtualFree(guarded, 0, MEM_RELEASE));
 }
 
 static void check_mirrored(SOCKET s, SOCKET t)

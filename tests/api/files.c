@@ -137,6 +137,28 @@ static void transmit_is_refused(void **state)
     CloseHandle(file);
 }
 
+/* Of a head that is only half there what can be read may have gone, but nothing behind it. */
+static void transmit_whose_head_is_half_there(void **state)
+{
+    enum { HALF = 128 * 1024 };
+    static char got[HALF + 1];
+    SOCKET s, t;
+    DWORD before;
+    int n, total = 0;
+    (void)state;
+    char *head = VirtualAlloc(NULL, 2 * HALF, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    CHECK(head != NULL && VirtualProtect(head + HALF, HALF, PAGE_NOACCESS, &before));
+    TRANSMIT_FILE_BUFFERS around = { head, 2 * HALF, "TAIL", 4 };
+    tcp_used_pair(&s, &t);
+    CHECK_REFUSED(WSAEFAULT, TransmitFile(s, NULL, 0, 0, NULL, &around, 0));
+    CHECK_IS(0, closesocket(s));
+    while (total <= HALF && (n = recv(t, got + total, HALF + 1 - total, 0)) > 0)
+        total += n;
+    CHECK(total <= HALF && (total < 4 || memcmp(got + total - 4, "TAIL", 4) != 0));
+    CHECK_IS(0, closesocket(t));
+    CHECK(VirtualFree(head, 0, MEM_RELEASE));
+}
+
 static void transmit_after_the_other_end_has_closed(void **state)
 {
     SOCKET s, t;
@@ -576,6 +598,7 @@ static const struct CMUnitTest tests[] = {
     CASE(transmit_sends_a_part_of_the_file),
     CASE(transmit_without_a_file),
     CASE(transmit_is_refused),
+    CASE(transmit_whose_head_is_half_there),
     CASE(transmit_after_the_other_end_has_closed),
     CASE(transmit_waits_for_the_reader),
     CASE(transmits_of_several_threads_do_not_mix),

@@ -300,6 +300,22 @@ static void the_string_instruction_is_a_way_where_the_processor_has_it(void **st
     assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
 }
 
+/* A trial that comes to no end leaves the next one to another way. */
+static void bursts_try_every_way(void **state)
+{
+    sender_t sender;
+    (void)state;
+    if (!vmmc_copy_has_string())
+        skip();
+    start = COPY_PLAIN;
+    begin(&sender, 100, 100, 60);
+    for (unsigned i = 0; i < 400; i++) {
+        sender.now += 1u << 30;
+        send(&sender, 20ull * MB);
+    }
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest plain[] = {
@@ -319,6 +335,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest with_string[] = {
         cmocka_unit_test(every_way_copies_from_anywhere),
         cmocka_unit_test(the_string_instruction_is_a_way_where_the_processor_has_it),
+        cmocka_unit_test(bursts_try_every_way),
     };
     (void)argc;
     (void)argv;
