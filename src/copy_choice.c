@@ -18,7 +18,7 @@ void copy_choice_begin(copy_choice_t *choice, word_t *start)
     *choice = (copy_choice_t){.best = (copy_way_t)load_relaxed(start), .start = start};
     if (choice->best == COPY_STRING && !vmmc_copy_has_string())
         choice->best = COPY_PLAIN;
-    choice->way = choice->best;
+    choice->way = choice->trial = choice->best;
     for (unsigned way = 0; way < COPY_WAYS; way++)
         choice->other[way].pause = 1 + way;
 }
@@ -31,10 +31,14 @@ static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, u
     choice->moved = 0;
 }
 
+/* A trial that was broken off keeps what it has found. */
 static void begin_way(copy_choice_t *choice, copy_way_t way, uint64_t now)
 {
-    choice->tried = 0;
-    choice->sum = 0;
+    if (way != choice->best && way != choice->trial) {
+        choice->trial = way;
+        choice->tried = 0;
+        choice->sum = 0;
+    }
     begin_stretch(choice, way, false, now);
 }
 
@@ -84,26 +88,21 @@ static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
 {
     choice->other[choice->best].waited = 0;
     choice->other[choice->best].pause = FIRST_PAUSE;
-    choice->best = way;
+    choice->best = choice->trial = way;
     choice->cost = cost;
     store_relaxed(choice->start, way);
 }
 
-/* The way on trial is not tried again before the others have had their turns. */
-static void postpone(copy_choice_t *choice)
-{
-    copy_way_t way = choice->way;
-    choice->other[way].waited = 0;
-    if (choice->other[way].pause < FIRST_PAUSE)
-        choice->other[way].pause = FIRST_PAUSE;
-}
-
 static void lose(copy_choice_t *choice)
 {
-    uint32_t pause = choice->other[choice->way].pause;
-    postpone(choice);
-    if (pause >= FIRST_PAUSE && pause < LAST_PAUSE)
-        choice->other[choice->way].pause = pause * 2;
+    copy_way_t way = choice->way;
+    uint32_t pause = choice->other[way].pause;
+    choice->other[way].waited = 0;
+    choice->trial = choice->best;
+    if (pause < FIRST_PAUSE)
+        choice->other[way].pause = FIRST_PAUSE;
+    else if (pause < LAST_PAUSE)
+        choice->other[way].pause = pause * 2;
 }
 
 /* The longer a trial has lasted, the less is left to chance. */
@@ -155,9 +154,7 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     bool interrupted = !choice->last || now - choice->last > INTERRUPTED_TICKS;
     choice->pending = 0;
     choice->last = now;
-    if (interrupted) { /* a trial too: who sends in short bursts would not come to its end */
-        if (choice->way != choice->best)
-            postpone(choice);
+    if (interrupted) {
         begin_way(choice, choice->best, now);
         return;
     }

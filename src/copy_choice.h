@@ -5,7 +5,8 @@
  * end and slow for the other.  It is taken over *stretches* of a ring's size or more.  Most go the best way known; now
  * and then some go another way, less and less often if that does not pay, but soon if the best way's own cost has
  * changed much: the processors may have moved.  A trial that is clearly behind is given up before its end, so trials
- * cost a few percent at first and less than one later.
+ * cost a few percent at first and less than one later.  Traffic that pauses breaks a trial off, which goes on once the best way
+ * has brought a stretch through again: who sends in short bursts is not left with a way that is on trial.
  *
  * Owns    nothing but its own figures, and what new connections begin with: what the last one found out.
  * Threads the caller's lock. */
@@ -20,6 +21,7 @@
 
 typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
+    copy_way_t trial;     /* the way that is tried, perhaps not now; the best: none */
     word_t *start;        /* where its successors begin */
     uint32_t pending;     /* bytes since the clock was read */
     uint32_t moved;       /* bytes in the present stretch */

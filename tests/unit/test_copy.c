@@ -187,6 +187,20 @@ static void a_trial_does_not_outlast_the_traffic(void **state)
     }
 }
 
+/* No burst is as long as the trial of a way that is little better. */
+static void a_trial_goes_on_in_the_next_burst(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 88);
+    sender.choice.best = sender.choice.way = sender.choice.trial = COPY_PLAIN;
+    for (unsigned i = 0; i < 100; i++) {
+        sender.now += 1u << 30;
+        send(&sender, 20ull * MB);
+    }
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+}
+
 static void the_next_connection_begins_where_the_last_one_ended(void **state)
 {
     sender_t sender;
@@ -300,7 +314,7 @@ static void the_string_instruction_is_a_way_where_the_processor_has_it(void **st
     assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
 }
 
-/* A trial that comes to no end leaves the next one to another way. */
+/* Nor do trials that are broken off keep the other ways from theirs. */
 static void bursts_try_every_way(void **state)
 {
     sender_t sender;
@@ -327,6 +341,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(equal_ways_do_not_take_turns),
         cmocka_unit_test(time_that_the_program_takes_is_no_cost),
         cmocka_unit_test(a_trial_does_not_outlast_the_traffic),
+        cmocka_unit_test(a_trial_goes_on_in_the_next_burst),
         cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
         cmocka_unit_test(each_class_and_distance_learns_for_itself),
         cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),
