@@ -34,7 +34,6 @@ typedef struct guard_entry {
 } guard_entry_t;
 
 /* The instructions in `code`, with the operands %[to] and %[from], and those named by the caller to work in. */
-#define GUARD_WORK(...) __VA_ARGS__
 #define GUARDED(code, work, ...)                                                                                   \
     do {                                                                                                           \
         __asm__ volatile goto(GUARD_BEGIN code GUARD_END : work : [to] "m"(*to), [from] "m"(*from)                 \

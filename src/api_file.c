@@ -96,12 +96,7 @@ static int send_file(sock_t *sock, SOCKET s, file_source_t *source)
 
 static int send_buffer(sock_t *sock, SOCKET s, const void *bytes, DWORD count)
 {
-    const char *part = bytes;
-    int sent = 0;
-    while (count && (sent = sock_send_in_turn(sock, s, part, (int)count)) > 0) {
-        part += sent;
-        count -= (DWORD)sent;
-    }
+    int sent = count ? sock_send_in_turn(sock, s, bytes, (int)count) : 0;
     return sent < 0 ? sent : 0;
 }
 

@@ -113,7 +113,7 @@ static bool is_before_mark(sock_t *sock)
 }
 
 /* Go on after a first piece until everything is moved, the stream ends or fails.  A time-out is reported although bytes
- * were moved, as the builtin does for a send. */
+ * were moved, as the builtin does for a send; in a turn every error is, since nothing may follow a part. */
 static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
 {
     int count = (int)transfer->count;
@@ -122,7 +122,7 @@ static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
         transfer->bytes = bytes + done;
         transfer->count = (uint32_t)(count - done);
         int more = piece(sock, transfer, sending);
-        if (sending && may_have_sent_a_part(more))
+        if (sending && more < 0 && (transfer->in_turn || may_have_sent_a_part(more)))
             return more;
         if (more <= 0)
             break;

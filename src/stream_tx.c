@@ -101,6 +101,13 @@ static bool is_thawing(const stream_t *stream)
            os_now_us() - tx->frozen_since < 2 * STREAM_PATIENCE_US;
 }
 
+/* Of one that has read from a ring the kernel connection need not tell, see kernel_says_nothing(). */
+static bool receiver_died(const stream_t *stream)
+{
+    const half_t *tx = &stream->tx;
+    return tx->switches && tx->carrier != CARRIER_FINAL && vmmc_link_is_dead(stream->link);
+}
+
 /* Called with the lock held; 0: go on; otherwise the result of the send. */
 static int check_sender(stream_t *stream, const transfer_t *transfer)
 {
@@ -116,8 +123,7 @@ static int check_sender(stream_t *stream, const transfer_t *transfer)
         return STREAM_BY_KERNEL;
     if (!tx->flow || !(load_relaxed(&tx->flow->state) & FLOW_ANNOUNCING))
         return STREAM_BY_KERNEL;
-    /* Of one that has read from a ring the kernel connection need not tell, see kernel_says_nothing(). */
-    return tx->switches && vmmc_link_is_dead(stream->link) && !peer_has_closed(tx) ? STREAM_RESET : 0;
+    return receiver_died(stream) && !peer_has_closed(tx) ? STREAM_RESET : 0;
 }
 
 /* ---- moving bytes ---- */
@@ -370,7 +376,7 @@ static int wait_for_turn(stream_t *stream, const transfer_t *transfer)
     if (wait_is_cancelled())
         return STREAM_INTERRUPTED;
     int gone = stream__gone(stream, transfer->socket);
-    if (gone == 0 && tx->carrier != CARRIER_FINAL && tx->switches && vmmc_link_is_dead(stream->link))
+    if (gone == 0 && receiver_died(stream))
         gone = STREAM_RESET;
     return gone == 0 && os_now_us() >= transfer->deadline ? STREAM_TIMEOUT : gone;
 }

@@ -24,27 +24,20 @@ bool vmmc_copy_has_string(void)
 }
 
 /* The ends of what is not whole lines at `to` go by themselves. */
-#define COPY_BY_LINES(copy_line)                                                     \
-    uint32_t head = (uint32_t)(-(uintptr_t)to % LINE), at = head;                    \
-    bool good = vmmc_copy_short(to, from, head);                                     \
-    for (; good && count - at >= LINE; at += LINE)                                   \
-        good = copy_line(to + at, from + at);                                        \
-    return good && vmmc_copy_short(to + at, from + at, count - at)
-
-static bool copy_by_lines(uint8_t *to, const uint8_t *from, uint32_t count)
+static inline __attribute__((always_inline)) bool copy_by_lines(uint8_t *to, const uint8_t *from, uint32_t count,
+                                                                bool past_caches)
 {
-    COPY_BY_LINES(guard_copy_line);
-}
-
-static bool copy_by_lines_past_caches(uint8_t *to, const uint8_t *from, uint32_t count)
-{
-    COPY_BY_LINES(guard_copy_line_past_caches);
+    uint32_t head = (uint32_t)(-(uintptr_t)to % LINE), at = head;
+    bool good = vmmc_copy_short(to, from, head);
+    for (; good && count - at >= LINE; at += LINE)
+        good = past_caches ? guard_copy_line_past_caches(to + at, from + at) : guard_copy_line(to + at, from + at);
+    return good && vmmc_copy_short(to + at, from + at, count - at);
 }
 
 /* Such stores are in no order with others: the fence makes the caller's release store good for them too. */
 __attribute__((target("sse2"))) static bool copy_past_caches(uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    bool good = copy_by_lines_past_caches(to, from, count);
+    bool good = copy_by_lines(to, from, count, true);
     _mm_sfence();
     return good;
 }
@@ -55,5 +48,5 @@ bool vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t 
         return guard_copy_string(to, from, count);
     if (way == COPY_PAST_CACHES && count >= PAST_CACHES_MIN)
         return copy_past_caches(to, from, count);
-    return copy_by_lines(to, from, count);
+    return copy_by_lines(to, from, count, false);
 }
