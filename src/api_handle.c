@@ -41,7 +41,7 @@ static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved
     }
     DWORD error = GetLastError();
     int done = sock_read(sock, (uintptr_t)file, bytes, (int)count);
-    async_enable(sock, FD_READ);
+    async_received(sock, done, false);
     SetLastError(error);
     return file_result(done, moved);
 }

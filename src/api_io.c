@@ -38,7 +38,7 @@ static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, 
 static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
 {
     int result = real_recv(s, bytes, count, flags);
-    async_received(sock, flags & MSG_OOB);
+    async_received(sock, result < 0 ? wsaerr_from_system() : result, flags & MSG_OOB);
     return result;
 }
 
@@ -52,12 +52,10 @@ static int send_any(sock_t *sock, SOCKET s, const char *bytes, int count, int fl
     return api_result(result);
 }
 
-/* A receive into memory that may not be touched enables no event, the builtin's neither. */
 static int end_receiving(sock_t *sock, int got, bool urgent)
 {
     int result = api_result(got);
-    if (got != -WSAEFAULT)
-        async_received(sock, urgent);
+    async_received(sock, got, urgent);
     return result;
 }
 

@@ -33,11 +33,12 @@ static inline void async_enable(sock_t *sock, uint32_t events)
     if (sock && async_selects(sock))
         async_enable_selected(sock, events);
 }
-/* The program has made a receive, of urgent data or not; whatever came of it. */
+/* The program has made a receive, of urgent data or not.  `got`: what came of it, or a negative WSA code; one into memory
+ * that may not be touched enables nothing, the builtin's neither. */
 void async_received_selected(sock_t *sock, bool urgent);
-static inline void async_received(sock_t *sock, bool urgent)
+static inline void async_received(sock_t *sock, int got, bool urgent)
 {
-    if (sock && async_selects(sock))
+    if (sock && async_selects(sock) && got != -WSAEFAULT)
         async_received_selected(sock, urgent);
 }
 /* The socket is being closed: nothing more is posted for it. */

@@ -77,7 +77,8 @@ typedef enum deed {
     PEEK,
     TAKE,
     BLOCKS,  /* a receive that fails with WSAEWOULDBLOCK */
-    FAULTS,  /* ... with WSAEFAULT */
+    FAULTS,  /* ... with WSAEFAULT, since it is to memory at `number` */
+    READ_FAULTS, /* the same by ReadFile */
     EVENT,   /* `number` is announced */
     BOTH,    /* `number`: two events, in any order */
     SILENCE, /* nothing else */
@@ -124,7 +125,8 @@ static void run_step(connection_t *c, const step_t *step)
     case PEEK: check_came(c->to, step, MSG_PEEK); break;
     case TAKE: check_came(c->to, step, MSG_OOB); break;
     case BLOCKS: CHECK_FAILS(WSAEWOULDBLOCK, recv(c->to, &byte, 1, 0)); break;
-    case FAULTS: CHECK_FAILS(WSAEFAULT, recv(c->to, (char *)16, 1, 0)); break;
+    case FAULTS: CHECK_FAILS(WSAEFAULT, recv(c->to, (char *)(uintptr_t)step->number, 1, 0)); break;
+    case READ_FAULTS: CHECK(!ReadFile((HANDLE)c->to, (char *)(uintptr_t)step->number, 1, &(DWORD){0}, NULL)); break;
     case EVENT: expect_message(c->to, step->number, 0); break;
     case BOTH: expect_both(c->to, step->number); break;
     case SILENCE: expect_silence(); break;
@@ -203,9 +205,13 @@ SCRIPT(own_shutdown_is_not_announced,
 SCRIPT(after_own_shutdown_nothing_is_writable,
     SAYS(SHUT_OWN, 1), SAYS(SELECT, ALL_EVENTS), QUIET, WITH(SEND, "a"), SAYS(EVENT, FD_READ), COMES(RECV, "a", 10), QUIET)
 
+#define FAULT_AT(where) SAYS(FAULTS, where), QUIET, SAYS(READ_FAULTS, where), QUIET
+#define NOWHERE 16 /* an address nothing is ever at */
+
 SCRIPT(a_receive_into_nowhere_enables_nothing,
-    SAYS(SELECT, ALL_EVENTS), SAYS(EVENT, FD_WRITE), WITH(SEND, "abc"), SAYS(EVENT, FD_READ), SAYS(FAULTS, 0), QUIET,
-    COMES(RECV, "a", 1), SAYS(EVENT, FD_READ), SAYS(FAULTS, 0), QUIET, COMES(RECV, "bc", 10), QUIET)
+    SAYS(SELECT, ALL_EVENTS), SAYS(EVENT, FD_WRITE), WITH(SEND, "abc"), SAYS(EVENT, FD_READ), FAULT_AT(NOWHERE),
+    FAULT_AT(0), COMES(RECV, "a", 1), SAYS(EVENT, FD_READ), FAULT_AT(NOWHERE), FAULT_AT(0), COMES(RECV, "bc", 10),
+    QUIET)
 
 /* ---- cancelling and closing ---- */
 
@@ -294,33 +300,50 @@ static void a_read_as_of_a_file_enables_too(void **state)
 }
 
 /* A second handle sends ours back to the kernel, at either end. */
+static void take_one(SOCKET s, int how)
+{
+    char byte;
+    DWORD moved;
+    switch (how) {
+    case 0: CHECK_IS(1, recv(s, &byte, 1, 0)); break;
+    case 1: CHECK_IS(1, recvfrom(s, &byte, 1, 0, NULL, NULL)); break;
+    default: CHECK(ReadFile((HANDLE)s, &byte, 1, &moved, NULL) && moved == 1); break;
+    }
+}
+
+static void announce_from_home(bool own, int how)
+{
+    connection_t c;
+    HANDLE copy, self = GetCurrentProcess();
+    tcp_pair(&c.from, &c.to);
+    exchange(c.from, c.to);
+    CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ | FD_WRITE | FD_CLOSE));
+    expect_message(c.to, FD_WRITE, 0);
+    send_all(c.from, "ab", 2);
+    expect_message(c.to, FD_READ, 0);
+    CHECK(DuplicateHandle(self, (HANDLE)(own ? c.to : c.from), self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
+    expect_silence();
+    take_one(c.to, how);
+    expect_message(c.to, FD_READ, 0);
+    take_one(c.to, how);
+    expect_silence();
+    send_all(c.from, "c", 1);
+    expect_message(c.to, FD_READ, 0);
+    take_one(c.to, how);
+    CHECK(CloseHandle(copy));
+    CHECK_IS(0, closesocket(c.from));
+    expect_message(c.to, FD_CLOSE, 0);
+    CHECK_IS(0, closesocket(c.to));
+    expect_silence();
+}
+
 static void a_stream_that_goes_home_goes_on_announcing(void **state)
 {
     (void)state;
     make_window();
-    for (int end = 0; end < 2; end++) {
-        connection_t c;
-        HANDLE copy, self = GetCurrentProcess();
-        tcp_pair(&c.from, &c.to);
-        exchange(c.from, c.to);
-        CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ | FD_WRITE | FD_CLOSE));
-        expect_message(c.to, FD_WRITE, 0);
-        send_all(c.from, "ab", 2);
-        expect_message(c.to, FD_READ, 0);
-        CHECK(DuplicateHandle(self, (HANDLE)(end ? c.to : c.from), self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
-        expect_silence();
-        CHECK_IS(1, recv(c.to, (char[1]){0}, 1, 0));
-        expect_message(c.to, FD_READ, 0);
-        CHECK_IS(1, recv(c.to, (char[1]){0}, 1, 0));
-        expect_silence();
-        send_all(c.from, "c", 1);
-        expect_message(c.to, FD_READ, 0);
-        CHECK_IS(1, recv(c.to, (char[1]){0}, 1, 0));
-        CHECK(CloseHandle(copy));
-        CHECK_IS(0, closesocket(c.from));
-        expect_message(c.to, FD_CLOSE, 0);
-        CHECK_IS(0, closesocket(c.to));
-        expect_silence();
+    for (int how = 0; how < 3; how++) {
+        announce_from_home(false, how);
+        announce_from_home(true, how);
     }
     drop_window();
 }
