@@ -1,6 +1,6 @@
 /* carrier: what carries the bytes of one direction, and what is done when something happens to it.
  *
- * This table is the whole policy of the carrier switch; stream_tx.c and stream_follow.c carry the actions out, and the
+ * This table is the whole policy of the carrier switch; stream_room.c and stream_follow.c carry the actions out, and the
  * tests walk it. */
 #ifndef VMMC_CARRIER_H
 #define VMMC_CARRIER_H

@@ -1,5 +1,5 @@
-/* stream: life, sleeping, closing.   Sending is in stream_tx.c, receiving in stream_rx.c and stream_follow.c,
- * urgent bytes in stream_urgent.c, leaving in stream_leave.c, views of the rings in stream_view.c. */
+/* stream: life, sleeping, closing.   Sending is in stream_tx.c, stream_turn.c and stream_room.c, receiving in stream_rx.c
+ * and stream_follow.c, urgent bytes in stream_urgent.c, leaving in stream_leave.c, views of the rings in stream_view.c. */
 #include "stream_private.h"
 
 #include "vmmc_lend.h"

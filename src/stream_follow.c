@@ -25,7 +25,7 @@ static int offer_ring(stream_t *stream, uint32_t bytes)
         return error;
     rx->offered = ring;
     log_debug("receiving: a ring of %lu bytes is offered", (unsigned long)bytes);
-    store_release(&rx->flow->offer, ring.handle); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
+    store_release(&rx->flow->offer, ring.handle); /* pairs with the acquire in stream_room.c, stream__ring_on_offer() */
     full_fence();
     stream__wake_writer(stream);
     return 0;
@@ -125,7 +125,7 @@ static int follow(stream_t *stream, uint32_t carrier)
     }
     rx->switches++;
     log_debug("receiving: followed switch %lu at byte %lu", (unsigned long)rx->switches, (unsigned long)rx->position);
-    store_release(&rx->flow->followed, rx->switches); /* pairs with the acquire in stream_tx.c, ring_on_offer() */
+    store_release(&rx->flow->followed, rx->switches); /* pairs with the acquire in stream_room.c, stream__ring_on_offer() */
     full_fence();
     stream__wake_writer(stream);
     return 0;

@@ -1,4 +1,4 @@
-/* stream_private: what the three files of the stream share. */
+/* stream_private: what the files of the stream share. */
 #ifndef VMMC_STREAM_PRIVATE_H
 #define VMMC_STREAM_PRIVATE_H
 
@@ -9,6 +9,7 @@
 #define WATCHER_NUMBER 1          /* the first waiter of each process is its watcher's */
 
 #define STREAM_PART_MAX 65536u /* what is larger is published, and given back, in parts */
+#define STREAM_WHOLE_SHARE 4 /* messages up to this fraction of the ring are not torn */
 #define STREAM_USEFUL_SHARE 4 /* a sleeping sender is woken when this fraction of the ring is free */
 
 /* What stops every transfer; 0: nothing.  Called with a lock of the stream held. */
@@ -114,6 +115,71 @@ int stream__take(stream_t *stream, void *bytes, uint32_t count, bool peek);
  * to `limit` altogether, without following the sender.  The number of bytes added, or negative. */
 int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, uint32_t seen, uint32_t limit);
 
+/* ---- what stream_tx.c, stream_room.c and stream_turn.c share of the sending half; tx.lock held ---- */
+
+static inline bool stream__peer_has_closed(const half_t *tx)
+{
+    return load_acquire(&tx->flow->consumer) & FLOW_READER_CLOSED;
+}
+
+/* Of one that has read from a ring the kernel connection need not tell, see kernel_says_nothing(). */
+static inline bool stream__receiver_died(const stream_t *stream)
+{
+    const half_t *tx = &stream->tx;
+    return tx->switches && tx->carrier != CARRIER_FINAL && vmmc_link_is_dead(stream->link);
+}
+
+/* 0: the sender may go on; otherwise the result of the send. */
+int stream__check_sender(stream_t *stream, const transfer_t *transfer);
+/* The handle of a ring that the sender may move to now, 0 if there is none. */
+uint32_t stream__ring_on_offer(const half_t *tx);
+/* Move to it, if that can be.  0, or why the stream is over. */
+int stream__take_offer(stream_t *stream);
+/* Pieces of `count` bytes do not pass through the ring whole: ask for one where they do. */
+void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count);
+/* An urgent byte may go: the receiver has consented, or does now.  False: the direction is the kernel's from here on. */
+bool stream__receiver_understands(stream_t *stream);
+/* Waits for what keeps `left` bytes from going: room in the ring (or the kernel carries now), room in the kernel's
+ * connection, the end of what a receiver that takes its socket back asked for.  0: look again; or why to stop. */
+int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left);
+int stream__wait_for_kernel(stream_t *stream, const transfer_t *transfer);
+int stream__wait_frozen(stream_t *stream, const transfer_t *transfer);
+
+/* Room that is worth being woken for. */
+static inline uint32_t stream__useful_room(const half_t *tx, uint32_t wanted)
+{
+    return wanted < tx->ring.size / STREAM_USEFUL_SHARE ? wanted : tx->ring.size / STREAM_USEFUL_SHARE;
+}
+
+/* For what is large enough to have a choice how to copy it, the time of the load is worth taking now and then. */
+static inline uint32_t stream__load_head(half_t *tx, uint32_t enough)
+{
+    const word_t *head = &tx->flow->head;
+    if (enough < COPY_CHOICE_LEAST || !copy_choices_want_load(&tx->copying, enough))
+        return load_acquire(head); /* pairs with the release in stream__give_room() */
+    uint64_t before = cpu_ticks();
+    uint32_t found = load_acquire(head);
+    cpu_await_loads();
+    if (found != tx->seen)
+        copy_choices_note_load(&tx->copying, cpu_ticks() - before);
+    return found;
+}
+
+/* Room in the ring; the shared head is read only when the remembered one does not do.  It counts from the switch to
+ * this ring, while the receiver may still drain the carriers before it.  -1: the head is impossible. */
+static inline int64_t stream__find_room(half_t *tx, uint32_t enough)
+{
+    if (tx->ring.size - (tx->position - tx->seen) < enough) {
+        uint32_t head = stream__load_head(tx, enough);
+        if ((int32_t)(head - tx->seen) > 0) {
+            if (head - tx->seen > tx->position - tx->seen)
+                return -1;
+            tx->seen = head;
+        }
+    }
+    return tx->ring.size - (tx->position - tx->seen);
+}
+
 /* ---- what views need of the two halves ---- */
 
 /* Wait for this thread's turn to send; tx.lock held, as for the next two.  0, or why there is none. */
@@ -143,12 +209,17 @@ int stream__peek_past_mark(stream_t *stream, uint8_t *bytes, uint32_t room, uint
  * come up to and with the urgent one. */
 uint32_t stream__return_urgent(half_t *rx, uint8_t *bytes, uint32_t start, uint32_t *count);
 
+/* What a receive by the kernel would find now: 1 for bytes, 0 for their end, STREAM_AGAIN for nothing yet, or an error. */
+static inline int stream__kernel_has(const stream_t *stream)
+{
+    uint8_t byte;
+    return stream->kernel->peek(stream->socket, &byte, 1);
+}
+
 /* Publish a switch from a ring to the kernel; called with tx.lock held. */
 void stream__switch_to_kernel(stream_t *stream);
-/* True if the kernel connection has bytes.  rx.lock held, as for the next. */
-bool stream__has_strays(const stream_t *stream);
 /* Where the kernel's part ends and a ring begins: what is in the kernel nevertheless comes before the ring.  True: it
- * lies in `leftover` now. */
+ * lies in `leftover` now.  rx.lock held. */
 bool stream__keep_strays(stream_t *stream);
 /* Add bits to the sender's state word. */
 void stream__mark(half_t *tx, uint32_t bits);

@@ -25,8 +25,7 @@ static int end_of_the_dead(const stream_t *stream)
  * has never been in a ring is the kernel's all the same: of that the dead one's children might know more. */
 static bool kernel_says_nothing(const stream_t *stream)
 {
-    uint8_t byte;
-    return stream->rx.switches && stream->kernel->peek(stream->socket, &byte, 1) == STREAM_AGAIN;
+    return stream->rx.switches && stream__kernel_has(stream) == STREAM_AGAIN;
 }
 
 /* Nothing is available: is this the end?  1: no; otherwise the result of the receive.  `dead` was asked for before the
@@ -50,7 +49,7 @@ static int check_end(stream_t *stream, const sight_t *sight, bool dead)
         rx->carrier = CARRIER_FINAL;
         return STREAM_BY_KERNEL;
     case RX_EOF:
-        if (event == RX_PEER_DEAD && stream__has_strays(stream)) { /* of another process that has the handle */
+        if (event == RX_PEER_DEAD && stream__kernel_has(stream) > 0) { /* of another process that has the handle */
             rx->carrier = CARRIER_FINAL;
             return STREAM_BY_KERNEL;
         }
@@ -112,8 +111,7 @@ static int take_leftover(stream_t *stream, const transfer_t *transfer)
 static bool kernel_runs_ahead(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    uint8_t byte;
-    if (rx->carrier != CARRIER_KERNEL || stream->kernel->peek(stream->socket, &byte, 1) <= 0)
+    if (rx->carrier != CARRIER_KERNEL || stream__kernel_has(stream) <= 0)
         return false;
     lock_release(&rx->lock);
     os_yield(UINT32_MAX);

@@ -92,7 +92,7 @@ int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, u
 static inline void stream__give_room(half_t *rx, uint32_t count)
 {
     rx->position += count;
-    store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream_tx.c, find_room() */
+    store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream__find_room() */
 }
 
 /* As stream__put_clear(). */

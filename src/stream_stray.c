@@ -21,7 +21,7 @@ static stray_t judge(const stream_t *stream, int peeked)
         return STRAY_NONE;
     if (!rx->consented)
         return STRAY_LATER;
-    /* Pairs with the releases in stream_tx.c: a switch is published before the first byte that follows it. */
+    /* Pairs with the releases in stream_room.c: a switch is published before the first byte that follows it. */
     if (load_acquire(&rx->flow->switches) != rx->switches)
         return STRAY_LATER;
     bool announced = rx->carrier == CARRIER_KERNEL && (int32_t)(load_acquire(&rx->flow->tail) - rx->position) > 0;
@@ -32,7 +32,6 @@ stray_t stream_look_for_strays(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     stray_t result;
-    uint8_t byte;
     half_take(rx);
     if (!stream_is_attached(stream) || stream__gone(stream, stream->socket) || rx->shut)
         result = STRAY_NEVER;
@@ -43,7 +42,7 @@ stray_t stream_look_for_strays(stream_t *stream)
     else if (rx->busy)
         result = STRAY_LATER;
     else
-        result = judge(stream, stream->kernel->peek(stream->socket, &byte, 1));
+        result = judge(stream, stream__kernel_has(stream));
     lock_release(&rx->lock);
     return result;
 }
@@ -81,17 +80,11 @@ void stream_leave_to_strays(stream_t *stream)
         leave_sending_half(stream);
 }
 
-bool stream__has_strays(const stream_t *stream)
-{
-    uint8_t byte;
-    return stream->kernel->peek(stream->socket, &byte, 1) > 0;
-}
-
 /* The bytes seen by a peek before a second switch was published are not behind that one. */
 bool stream__keep_strays(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    if (!stream__has_strays(stream))
+    if (stream__kernel_has(stream) <= 0)
         return false;
     uint32_t there = stream->kernel->pending(stream->socket);
     uint8_t *bytes = there ? malloc(there) : NULL;

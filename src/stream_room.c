@@ -1,0 +1,217 @@
+/* stream_room: where a sender's room comes from: larger rings, the kernel when its ring stays full, and waiting. */
+#include "ring.h"
+#include "stream_private.h"
+
+#define NO_PROGRESS_US 2000      /* a blocking sender waits that long for room before it goes by the kernel */
+#define QUICK_LOOK_US 30         /* a non-blocking one */
+#define CONSENT_US 20000         /* an urgent byte waits that long for the receiver's consent */
+#define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
+#define PART_MIN 4096u
+#define EASY_RING_MAX (1u << 20) /* stays in a cache; what is larger has to be earned */
+
+/* ---- switching ---- */
+
+static void publish_switch(half_t *tx, uint32_t carrier)
+{
+    flow_shm_t *flow = tx->flow;
+    uint32_t number = tx->switches + 1;
+    store_relaxed(&flow->record[number & 1].end, tx->position);
+    store_relaxed(&flow->record[number & 1].carrier, carrier);
+    store_release(&flow->switches, number); /* pairs with the acquire in stream_follow.c, look() */
+    tx->switches = number;
+    log_debug("sending: switch %lu at byte %lu to %s %lx", (unsigned long)number, (unsigned long)tx->position,
+              carrier ? "ring" : "kernel", (unsigned long)carrier);
+}
+
+/* At most two switches are unacknowledged: to a ring only when there is none, to the kernel only from a ring. */
+void stream__switch_to_kernel(stream_t *stream)
+{
+    publish_switch(&stream->tx, FLOW_KERNEL);
+    stream->tx.carrier = CARRIER_KERNEL;
+    full_fence();
+    stream__wake_reader(stream);
+}
+
+/* The handle of a ring that we may move to now, 0 if there is none. */
+uint32_t stream__ring_on_offer(const half_t *tx)
+{
+    const flow_shm_t *flow = tx->flow;
+    if (tx->never || load_acquire(&flow->followed) != tx->switches)
+        return 0;
+    uint32_t offer = load_acquire(&flow->offer);
+    return tx->carrier == CARRIER_RING && offer == tx->ring.handle ? 0 : offer;
+}
+
+static uint32_t part_of(uint32_t ring)
+{
+    uint32_t part = ring / PARTS_OF_RING;
+    return part < PART_MIN ? PART_MIN : part > STREAM_PART_MAX ? STREAM_PART_MAX : part;
+}
+
+int stream__take_offer(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    vmmc_region_t ring;
+    uint32_t handle = stream__ring_on_offer(tx);
+    if (!handle || tx_decide(tx->carrier, TX_OFFERED) != TX_TO_RING)
+        return 0;
+    int error = vmmc_import(stream->link, handle, &ring);
+    if (error == VMMC_EPROTO)
+        return stream__break(stream, "the receiver offers a ring that is not exported");
+    if (error) {
+        tx->never = true; /* no address space: the kernel carries on */
+        return 0;
+    }
+    publish_switch(tx, handle);
+    tx->carrier = CARRIER_RING;
+    tx->ring = ring;
+    tx->seen = tx->ring_began = tx->position;
+    tx->part = part_of(ring.size);
+    tx->next_wanted = 0;
+    full_fence();
+    stream__wake_reader(stream);
+    return 0;
+}
+
+/* ---- growth ---- */
+
+/* The first lap in fresh memory costs several times what copying does, so the steps are large for a stream that has moved
+ * much, and small for one that may be over soon. */
+static uint32_t next_size(const half_t *tx)
+{
+    uint32_t size = tx->ring.size, laps = (tx->position - tx->ring_began) / size;
+    if (size >= EASY_RING_MAX)
+        return laps < 16 ? size : size * 2;
+    if (laps < 4)
+        return size * 2;
+    return size * 8 < EASY_RING_MAX ? size * 8 : EASY_RING_MAX;
+}
+
+static void ask_for_ring(stream_t *stream, uint32_t wanted)
+{
+    half_t *tx = &stream->tx;
+    if (wanted > stream->ring_max_bytes)
+        wanted = stream->ring_max_bytes;
+    if (wanted > tx->ring.size && wanted > tx->next_wanted) {
+        tx->next_wanted = wanted;
+        store_release(&tx->flow->wanted, wanted);
+    }
+}
+
+/* Pieces that do not pass through the ring whole would in a larger one. */
+void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count)
+{
+    uint32_t wanted = stream->tx.ring.size;
+    while (wanted < EASY_RING_MAX && count > wanted / STREAM_WHOLE_SHARE)
+        wanted *= 2;
+    ask_for_ring(stream, wanted);
+}
+
+/* ---- waiting for room ---- */
+
+/* There was no room for `count` bytes. */
+static void ask_for_larger_ring(stream_t *stream, uint32_t count)
+{
+    uint32_t wanted = next_size(&stream->tx);
+    while (wanted < count && wanted < stream->ring_max_bytes)
+        wanted *= 2;
+    ask_for_ring(stream, wanted);
+}
+
+static void look_out(const half_t *tx, outlook_t *outlook)
+{
+    const flow_shm_t *flow = tx->flow;
+    *outlook = (outlook_t){.interludes = true};
+    outlook_add(outlook, &flow->head, load_acquire(&flow->head));
+    outlook_add(outlook, &flow->offer, load_acquire(&flow->offer));
+    outlook_add(outlook, &flow->followed, load_acquire(&flow->followed));
+    outlook_add(outlook, &flow->consumer, load_acquire(&flow->consumer));
+}
+
+/* The ring is full.  0: look again (there was progress, or the kernel carries now). */
+int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left)
+{
+    half_t *tx = &stream->tx;
+    outlook_t outlook;
+    ask_for_larger_ring(stream, left);
+    look_out(tx, &outlook);
+    uint32_t useful = stream__useful_room(tx, left);
+    if (stream__find_room(tx, useful) >= useful || stream__ring_on_offer(tx))
+        return 0;
+    uint64_t now = os_now_us();
+    if (now >= transfer->deadline)
+        return STREAM_TIMEOUT;
+    uint64_t patience = now + NO_PROGRESS_US < transfer->deadline ? now + NO_PROGRESS_US : transfer->deadline;
+    bool progress = transfer->blocking ? stream__sleep(stream, tx, &outlook, patience)
+                                       : stream__look(tx, &outlook, QUICK_LOOK_US);
+    if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
+        tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)
+        stream__switch_to_kernel(stream);
+    return 0;
+}
+
+/* The receiver has never consented to a ring, perhaps because it has not begun to read; its watcher can, and then a
+ * program that writes much before anybody reads gets further than by the kernel alone. */
+static void ask_for_first_ring(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    if (tx->switches || tx->next_wanted == stream->ring_max_bytes)
+        return;
+    tx->next_wanted = stream->ring_max_bytes;
+    store_release(&tx->flow->wanted, tx->next_wanted);
+    full_fence();
+    vmmc_notify(stream->link, WATCHER_NUMBER);
+}
+
+/* An urgent byte goes among the others, so its receiver must have consented, or a plain kernel receive could return it
+ * as an ordinary one.  If it does not consent at once, somebody waits in such a call, and this direction becomes the
+ * kernel's. */
+bool stream__receiver_understands(stream_t *stream)
+{
+    half_t *tx = &stream->tx;
+    uint64_t until = os_now_us() + CONSENT_US, now;
+    ask_for_first_ring(stream);
+    while (!load_acquire(&tx->flow->offer) && !tx->frozen && tx->carrier != CARRIER_FINAL &&
+           !stream__is_lost(stream) && (now = os_now_us()) < until) {
+        outlook_t outlook;
+        look_out(tx, &outlook);
+        outlook.seen[1] = 0;
+        stream__sleep(stream, tx, &outlook, until);
+    }
+    bool understood = load_acquire(&tx->flow->offer) != 0;
+    if (!understood)
+        stream__leave_sending(stream, TX_LEAVE);
+    return understood;
+}
+
+/* The kernel connection is full: sleep in the kernel, which wakes us when the receiver has taken something. */
+int stream__wait_for_kernel(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    ask_for_first_ring(stream);
+    if (!transfer->blocking)
+        return STREAM_AGAIN;
+    uint64_t now = os_now_us();
+    if (now >= transfer->deadline)
+        return STREAM_TIMEOUT;
+    uint64_t ms = (transfer->deadline - now) / 1000 + 1;
+    stream__wait_kernel(stream, tx, ms < 50 ? (unsigned)ms : 50);
+    return 0;
+}
+
+/* The receiver's process is taking its socket back: hold still until it is done. */
+int stream__wait_frozen(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    outlook_t outlook;
+    if (!transfer->blocking)
+        return STREAM_AGAIN;
+    look_out(tx, &outlook);
+    lock_release(&tx->lock);
+    stream_serve_peer(stream);
+    half_take(tx);
+    uint64_t soon = os_now_us() + 20000;
+    if (tx->frozen)
+        stream__sleep(stream, tx, &outlook, soon < transfer->deadline ? soon : transfer->deadline);
+    return os_now_us() >= transfer->deadline ? STREAM_TIMEOUT : 0;
+}
