@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LONGEST_COMMAND 32767
+#define MOST_STARTS 3
 
 /* ---- the command line, as the C library takes it apart again ---- */
 
@@ -66,6 +67,19 @@ static bool make_pipe(HANDLE *ours, HANDLE *its, bool we_read)
     return true;
 }
 
+/* Wine gives ERROR_INTERNAL_ERROR where the new process ended before anything of the program ran, as one in tens of
+ * thousands does on a busy machine: to start it again does nothing twice. */
+static bool create(wchar_t *line, bool inherits, STARTUPINFOW *startup, PROCESS_INFORMATION *started)
+{
+    bool good = false;
+    for (int starts = 0; !good && starts < MOST_STARTS; starts++) {
+        good = CreateProcessW(NULL, line, NULL, NULL, inherits, 0, NULL, NULL, startup, started);
+        if (!good && GetLastError() != ERROR_INTERNAL_ERROR)
+            break;
+    }
+    return good;
+}
+
 bool child_start(child_t *child, char **argv, bool piped)
 {
     STARTUPINFOW startup = {.cb = sizeof startup};
@@ -79,7 +93,7 @@ bool child_start(child_t *child, char **argv, bool piped)
         startup.dwFlags = STARTF_USESTDHANDLES;
         startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
     }
-    bool good = CreateProcessW(NULL, line, NULL, NULL, piped, 0, NULL, NULL, &startup, &started);
+    bool good = create(line, piped, &startup, &started);
     DWORD error = GetLastError();
     free(line);
     if (startup.hStdInput)

@@ -39,6 +39,23 @@ like($no->{err}, qr/imports or names wsock32/, '... and why');
     like($hindered->{err}, qr/WINEDLLOVERRIDES/, 'an environment in which it could not work is noticed');
 }
 
+# ---- a process that ends before the program begins ----
+{
+    my $early = "$build/../native/libctl_early_end.so";
+    ok(-e $early, 'the native build has what ends a process early') or diag($early);
+    my $other = put("$build/ctl_IMPORT.exe", folder_of('early') . '/early.exe');
+    my $flag = put($other, "$scratch/flag");
+    local %ENV = (%ENV, LD_PRELOAD => $early, EARLY_END => '\\early.exe', EARLY_END_FLAG => $flag);
+    my $again = ctl('run', spell($other), 'beside');
+    is($again->{code}, 0, 'it is started again') or diag($again->{all});
+    ok(!-e $flag, '... after such an end');
+    delete $ENV{EARLY_END_FLAG};
+    my $never = ctl('run', spell($other), 'beside');
+    is($never->{code}, 1, 'one that never begins is given up');
+    like($never->{err}, qr/early\.exe: it cannot be started/, '... and why');
+    is(tree("$scratch/early"), 'early.exe:' . (-s $other), '... with nothing left');
+}
+
 # ---- killed ----
 unlink $port;
 my $killed = launch({}, "$build/vmmcctl.exe", 'run', spell($program), 'server', '--port-file', spell($port));
