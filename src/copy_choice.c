@@ -5,8 +5,11 @@
 #define STRETCH_MIN (256u << 10)
 #define INTERRUPTED_TICKS                                                                                              \
     (1u << 19)          /* a fifth of a millisecond: the program had other things to do, or we were not running */
-#define FIRST_PAUSE 64u         /* stretches between trials */
-#define LAST_PAUSE 512u         /* some twenty milliseconds */
+#define FIRST_PAUSE 128u        /* stretches between trials */
+#define PAUSE_GROWTH 4u
+#define LAST_PAUSE 4096u        /* between a sixth of a second and a whole one */
+#define UNUSUAL_RUN 4u          /* stretches in a row that mean a change; fewer may be accidents */
+#define KNOWN 0x100u            /* in `start`: every way has been tried */
 #define TRIAL_SHORT 2u          /* stretches of a trial that is far ahead, */
 #define TRIAL_LENGTH 32u        /* and of one that is neither that nor behind */
 #define AHEAD(cost, than) ((cost) < (than) - (than) / 4)
@@ -15,12 +18,13 @@
 
 void copy_choice_begin(copy_choice_t *choice, word_t *start)
 {
-    *choice = (copy_choice_t){.best = (copy_way_t)load_relaxed(start), .start = start};
+    uint32_t found = load_relaxed(start);
+    *choice = (copy_choice_t){.best = (copy_way_t)(found & ~KNOWN), .start = start};
     if (choice->best == COPY_STRING && !vmmc_copy_has_string())
         choice->best = COPY_PLAIN;
     choice->way = choice->trial = choice->best;
     for (unsigned way = 0; way < COPY_WAYS; way++)
-        choice->other[way].pause = 1 + way;
+        choice->other[way].pause = found & KNOWN ? FIRST_PAUSE : 1 + way;
 }
 
 static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, uint64_t now)
@@ -73,15 +77,31 @@ static uint64_t limited(uint64_t cost, uint64_t usual)
     return usual && cost > 2 * usual ? 2 * usual : cost;
 }
 
-/* One stretch that was unusual may be an accident, two are not. */
 static void end_usual(copy_choice_t *choice, uint64_t cost)
 {
     bool unusual = choice->cost && FAR_FROM(cost, choice->cost);
-    bool changed = unusual && choice->changed;
-    if (changed)
+    choice->unusual = unusual ? choice->unusual + 1 : 0;
+    bool changed = choice->unusual == UNUSUAL_RUN;
+    if (changed) {
         try_all_soon(choice);
+        choice->unusual = 0;
+    }
     choice->cost = !choice->cost || changed ? cost : (15 * choice->cost + limited(cost, choice->cost)) / 16;
-    choice->changed = unusual && !changed;
+}
+
+static bool has_tried_all(const copy_choice_t *choice)
+{
+    for (unsigned way = 0; way < COPY_WAYS; way++) {
+        if (way != choice->best && is_way(way) && choice->other[way].pause < FIRST_PAUSE)
+            return false;
+    }
+    return true;
+}
+
+/* For the connections to come. */
+static void teach(const copy_choice_t *choice)
+{
+    store_relaxed(choice->start, choice->best | (has_tried_all(choice) ? KNOWN : 0));
 }
 
 static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
@@ -90,7 +110,7 @@ static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
     choice->other[choice->best].pause = FIRST_PAUSE;
     choice->best = choice->trial = way;
     choice->cost = cost;
-    store_relaxed(choice->start, way);
+    teach(choice);
 }
 
 static void lose(copy_choice_t *choice)
@@ -102,7 +122,8 @@ static void lose(copy_choice_t *choice)
     if (pause < FIRST_PAUSE)
         choice->other[way].pause = FIRST_PAUSE;
     else if (pause < LAST_PAUSE)
-        choice->other[way].pause = pause * 2;
+        choice->other[way].pause = pause * PAUSE_GROWTH < LAST_PAUSE ? pause * PAUSE_GROWTH : LAST_PAUSE;
+    teach(choice);
 }
 
 /* The longer a trial has lasted, the less is left to chance. */

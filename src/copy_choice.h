@@ -22,22 +22,22 @@
 typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
     copy_way_t trial;     /* the way that is tried, perhaps not now; the best: none */
-    word_t *start;        /* where its successors begin */
+    word_t *start;        /* what its successors begin with */
     uint32_t pending;     /* bytes since the clock was read */
     uint32_t moved;       /* bytes in the present stretch */
     bool settled;         /* false: what the ring holds may have come another way; not counted */
-    bool changed;         /* the last stretch was far from what was usual */
     uint64_t began, last; /* time-stamp counter; 0: not yet */
     uint64_t cost;        /* ticks that the best way takes for a megabyte; 0: not known yet */
     uint64_t sum;         /* of the costs of the present trial ... */
     uint32_t tried;       /* ... over so many stretches */
+    uint32_t unusual;     /* stretches in a row that were far from what was usual */
     struct {
         uint32_t waited; /* stretches since the last trial */
         uint32_t pause;  /* and how many that are to be before the next */
     } other[COPY_WAYS];
 } copy_choice_t;
 
-/* `start`: a copy_way_t to begin with, which is kept up to date; any thread, a hint. */
+/* `start`: what the last connection has found, 0: nothing; kept up to date; any thread, a hint. */
 void copy_choice_begin(copy_choice_t *choice, word_t *start);
 /* `choice->pending` bytes have been published by `now`, into a ring of `ring` bytes. */
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
