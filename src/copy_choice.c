@@ -8,7 +8,7 @@
 #define FIRST_PAUSE 128u        /* stretches between trials */
 #define PAUSE_GROWTH 4u
 #define LAST_PAUSE 4096u        /* between a sixth of a second and a whole one */
-#define UNUSUAL_RUN 4u          /* stretches in a row that mean a change; fewer may be accidents */
+#define UNUSUAL_RUN 6u          /* stretches in a row that mean a change; fewer may be accidents, or a move not noticed yet */
 #define KNOWN 0x100u            /* in `start`: every way has been tried */
 #define TRIAL_SHORT 2u          /* stretches of a trial that is far ahead, */
 #define TRIAL_LENGTH 32u        /* and of one that is neither that nor behind */
@@ -203,6 +203,7 @@ void copy_choices_begin(copy_choices_t *choices)
 {
     choices->farness = load_relaxed(&start_farness);
     choices->loads = 0;
+    choices->looked = false;
     for (unsigned size = 0; size < COPY_CLASSES; size++)
         for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)
             copy_choice_begin(&choices->choice[size][distance], &starts[size][distance]);

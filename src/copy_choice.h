@@ -48,7 +48,7 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 #define COPY_LARGE 32768u
 #define COPY_DISTANCES 2u        /* near, far */
 #define COPY_FAR_TICKS 200u      /* siblings of one core take a third of that, cores far apart take more */
-#define COPY_FARNESS_MAX 24u
+#define COPY_FARNESS_MAX 8u
 #define COPY_FARNESS_STEP 2u
 
 /* A choice for each class and distance.  How far the processors are from each other is told by how long a line takes to
@@ -57,6 +57,7 @@ typedef struct copy_choices {
     copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
     uint32_t farness;
     uint32_t loads; /* since the class of smaller pieces had one timed */
+    bool looked;    /* the line has been loaded a moment ago, so that the next load tells nothing */
 } copy_choices_t;
 
 void copy_choices_begin(copy_choices_t *choices);
@@ -91,7 +92,9 @@ static inline void copy_choices_note(copy_choices_t *choices, uint32_t count, ui
 /* True if the next load is to be timed, on behalf of a piece of `count` bytes: not all, beside smaller ones. */
 static inline bool copy_choices_want_load(copy_choices_t *choices, uint32_t count)
 {
-    return count >= COPY_LARGE || choices->loads++ % 4 == 0;
+    bool cold = !choices->looked;
+    choices->looked = false;
+    return cold && (count >= COPY_LARGE || choices->loads++ % 4 == 0);
 }
 
 static inline void copy_choices_note_load(copy_choices_t *choices, uint64_t ticks)

@@ -7,7 +7,7 @@
 #define CONSENT_US 20000         /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
-#define EASY_RING_MAX (1u << 20) /* stays in a cache; what is larger has to be earned */
+#define RING_GROWS_TO (1u << 20) /* larger ones leave the caches, and carry nothing faster */
 
 /* ---- switching ---- */
 
@@ -77,14 +77,13 @@ int stream__take_offer(stream_t *stream)
 
 /* The first lap in fresh memory costs several times what copying does, so the steps are large for a stream that has moved
  * much, and small for one that may be over soon. */
-static uint32_t next_size(const half_t *tx)
+static uint32_t next_size(const half_t *tx, uint32_t count)
 {
     uint32_t size = tx->ring.size, laps = (tx->position - tx->ring_began) / size;
-    if (size >= EASY_RING_MAX)
-        return laps < 16 ? size : size * 2;
-    if (laps < 4)
-        return size * 2;
-    return size * 8 < EASY_RING_MAX ? size * 8 : EASY_RING_MAX;
+    uint32_t wanted = size * (laps < 4 ? 2 : 8);
+    while (wanted < count && wanted < RING_GROWS_TO)
+        wanted *= 2;
+    return wanted < RING_GROWS_TO ? wanted : RING_GROWS_TO;
 }
 
 static void ask_for_ring(stream_t *stream, uint32_t wanted)
@@ -102,21 +101,12 @@ static void ask_for_ring(stream_t *stream, uint32_t wanted)
 void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count)
 {
     uint32_t wanted = stream->tx.ring.size;
-    while (wanted < EASY_RING_MAX && count > wanted / STREAM_WHOLE_SHARE)
+    while (wanted < RING_GROWS_TO && count > wanted / STREAM_WHOLE_SHARE)
         wanted *= 2;
     ask_for_ring(stream, wanted);
 }
 
 /* ---- waiting for room ---- */
-
-/* There was no room for `count` bytes. */
-static void ask_for_larger_ring(stream_t *stream, uint32_t count)
-{
-    uint32_t wanted = next_size(&stream->tx);
-    while (wanted < count && wanted < stream->ring_max_bytes)
-        wanted *= 2;
-    ask_for_ring(stream, wanted);
-}
 
 static void look_out(const half_t *tx, outlook_t *outlook)
 {
@@ -133,8 +123,9 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
 {
     half_t *tx = &stream->tx;
     outlook_t outlook;
-    ask_for_larger_ring(stream, left);
+    ask_for_ring(stream, next_size(tx, left));
     look_out(tx, &outlook);
+    tx->copying.looked = true;
     uint32_t useful = stream__useful_room(tx, left);
     if (stream__find_room(tx, useful) >= useful || stream__ring_on_offer(tx))
         return 0;
@@ -144,6 +135,7 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
     uint64_t patience = now + NO_PROGRESS_US < transfer->deadline ? now + NO_PROGRESS_US : transfer->deadline;
     bool progress = transfer->blocking ? stream__sleep(stream, tx, &outlook, patience)
                                        : stream__look(tx, &outlook, QUICK_LOOK_US);
+    tx->copying.looked = true;
     if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
         tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)
         stream__switch_to_kernel(stream);

@@ -4,7 +4,7 @@
  *
  * Models  stream.c         stream_attach(), announce(), stream_enter_kernel(), stream_leave_kernel(), close_sending()
  *         stream_tx.c      send_step(), shut_sending()
- *         stream_room.c    stream__take_offer(), publish_switch(), ask_for_larger_ring(), ask_for_first_ring(),
+ *         stream_room.c    stream__take_offer(), publish_switch(), ask_for_ring(), ask_for_first_ring(),
  *                          stream__wait_for_ring()
  *         stream_rx.c      receive_step(), check_end()
  *         stream_follow.c  stream__consent(), stream__available(), follow(), stream__grow(), drop_old_ring()

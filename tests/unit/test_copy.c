@@ -287,6 +287,16 @@ static void slow_loads_tell_that_the_receiver_is_far(void **state)
     assert_false(copy_choices_is_far(&choices));
 }
 
+static void a_line_just_looked_at_tells_nothing(void **state)
+{
+    copy_choices_t choices;
+    (void)state;
+    copy_choices_begin(&choices);
+    choices.looked = true;
+    assert_false(copy_choices_want_load(&choices, COPY_LARGE));
+    assert_true(copy_choices_want_load(&choices, COPY_LARGE));
+}
+
 static void small_pieces_have_no_choice(void **state)
 {
     copy_choices_t choices;
@@ -353,6 +363,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
         cmocka_unit_test(each_class_and_distance_learns_for_itself),
         cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),
+        cmocka_unit_test(a_line_just_looked_at_tells_nothing),
         cmocka_unit_test(small_pieces_have_no_choice),
     };
     const struct CMUnitTest with_string[] = {
