@@ -14,6 +14,16 @@ static sock_t *moving(HANDLE file)
     return sock && sock_may_move_bytes(sock) ? sock : NULL;
 }
 
+/* The selection may be ours though the socket is the system's. */
+static BOOL read_by_system(HANDLE file, void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
+{
+    BOOL good = ReadFile(file, bytes, count, moved, overlapped);
+    sock_t *sock = fdtab_get((uintptr_t)file);
+    if (sock && (good || GetLastError() != ERROR_NOACCESS))
+        async_received(sock, 0, false);
+    return good;
+}
+
 static BOOL file_result(int result, DWORD *moved)
 {
     if (moved)
@@ -32,12 +42,12 @@ static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved
 {
     sock_t *sock = moving(file);
     if (!sock)
-        return ReadFile(file, bytes, count, moved, overlapped);
+        return read_by_system(file, bytes, count, moved, overlapped);
     if (is_no_buffer(bytes, count))
         return file_result(-ERROR_NOACCESS, moved);
     if (overlapped) {
         sock_demote(sock, "ReadFile with OVERLAPPED");
-        return ReadFile(file, bytes, count, moved, overlapped);
+        return read_by_system(file, bytes, count, moved, overlapped);
     }
     DWORD error = GetLastError();
     int done = sock_read(sock, (uintptr_t)file, bytes, (int)count);

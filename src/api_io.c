@@ -11,12 +11,6 @@ static inline bool is_plain_request(const sock_t *sock, const char *bytes, int c
     return sock && sock_mode(sock) != SOCK_KERNEL && count >= 0 && (bytes || count == 0);
 }
 
-static bool may_move_bytes(SOCKET s)
-{
-    const sock_t *sock = fdtab_get(s);
-    return sock && sock_may_move_bytes(sock);
-}
-
 /* The state of a stream is wrong before its arguments are, and the system does not know it. */
 static int refused_by_stream(sock_t *sock, SOCKET s)
 {
@@ -24,22 +18,31 @@ static int refused_by_stream(sock_t *sock, SOCKET s)
     return streaming ? sock_send(sock, s, NULL, 0, 0) : 0;
 }
 
-static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
+/* The selection may be ours though the socket is the system's. */
+static int sent_by_system(sock_t *sock, int result)
 {
-    int refused = refused_by_stream(sock, s);
-    if (refused < 0)
-        return api_result(refused);
-    int result = real_send(s, bytes, count, flags);
     if (result < 0 && GetLastError() == WSAEWOULDBLOCK)
         async_enable(sock, FD_WRITE);
     return result;
 }
 
-static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
+static int received_by_system(sock_t *sock, int result, int flags)
 {
-    int result = real_recv(s, bytes, count, flags);
     async_received(sock, result < 0 ? wsaerr_from_system() : result, flags & MSG_OOB);
     return result;
+}
+
+static int send_by_system(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
+{
+    int refused = refused_by_stream(sock, s);
+    if (refused < 0)
+        return api_result(refused);
+    return sent_by_system(sock, real_send(s, bytes, count, flags));
+}
+
+static int receive_by_system(sock_t *sock, SOCKET s, char *bytes, int count, int flags)
+{
+    return received_by_system(sock, real_recv(s, bytes, count, flags), flags);
 }
 
 static int send_any(sock_t *sock, SOCKET s, const char *bytes, int count, int flags)
@@ -155,8 +158,9 @@ int WINAPI api_sendto(SOCKET s, const char *bytes, int count, int flags, const s
 {
     if (api_refuses())
         return SOCKET_ERROR;
-    if (!may_move_bytes(s))
-        return real_sendto(s, bytes, count, flags, to, to_length);
+    sock_t *sock = fdtab_get(s);
+    if (!sock || !sock_may_move_bytes(sock))
+        return sent_by_system(sock, real_sendto(s, bytes, count, flags, to, to_length));
     return api_send(s, bytes, count, flags);
 }
 
@@ -165,7 +169,8 @@ int WINAPI api_recvfrom(SOCKET s, char *bytes, int count, int flags, struct sock
 {
     if (api_refuses())
         return SOCKET_ERROR;
-    if (!may_move_bytes(s))
-        return real_recvfrom(s, bytes, count, flags, from, from_length);
+    sock_t *sock = fdtab_get(s);
+    if (!sock || !sock_may_move_bytes(sock))
+        return received_by_system(sock, real_recvfrom(s, bytes, count, flags, from, from_length), flags);
     return api_recv(s, bytes, count, flags);
 }

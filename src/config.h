@@ -30,7 +30,7 @@ typedef struct config {
     port_set_t include;       /* VMMC_INCLUDE_PORTS = 80,8000-8999   empty: all */
     port_set_t exclude;       /* VMMC_EXCLUDE_PORTS */
     uint32_t ring_bytes;      /* VMMC_RING_SIZE = 16K      first ring of a direction; a power of two, 4K to 4M */
-    uint32_t ring_max_bytes;  /* VMMC_RING_MAX = 4M        what it may grow to, likewise */
+    uint32_t ring_max_bytes;  /* VMMC_RING_MAX = 4M        the largest, likewise */
     uint32_t rings_mb;        /* VMMC_RINGS = 1024         megabytes for all rings of a process; 256 in 32-bit */
     uint32_t meet_after;      /* VMMC_MEET_AFTER = 4       calls that move bytes before the other end is looked for */
     uint32_t spin_us;         /* VMMC_SPIN = 100           longest spin before sleeping, in microseconds */

@@ -7,9 +7,11 @@
     (1u << 19)          /* a fifth of a millisecond: the program had other things to do, or we were not running */
 #define FIRST_PAUSE 128u        /* stretches between trials */
 #define PAUSE_GROWTH 4u
-#define LAST_PAUSE 4096u        /* between a sixth of a second and a whole one */
-#define UNUSUAL_RUN 6u          /* stretches in a row that mean a change; fewer may be accidents, or a move not noticed yet */
-#define KNOWN 0x100u            /* in `start`: every way has been tried */
+#define LAST_PAUSE 2048u        /* a tenth of a second, where nothing but copying takes time */
+#define UNUSUAL_RUN 4u          /* stretches in a row that mean a change; fewer may be accidents */
+#define WAY_MASK 0xffu          /* of `start`; above it, how many connections may begin as if they had tried every way */
+#define TRUSTED (8u << 8)
+#define ONE_TRUSTED (1u << 8)
 #define TRIAL_SHORT 2u          /* stretches of a trial that is far ahead, */
 #define TRIAL_LENGTH 32u        /* and of one that is neither that nor behind */
 #define AHEAD(cost, than) ((cost) < (than) - (than) / 4)
@@ -19,12 +21,14 @@
 void copy_choice_begin(copy_choice_t *choice, word_t *start)
 {
     uint32_t found = load_relaxed(start);
-    *choice = (copy_choice_t){.best = (copy_way_t)(found & ~KNOWN), .start = start};
+    *choice = (copy_choice_t){.best = (copy_way_t)(found & WAY_MASK), .start = start};
+    if (found >= ONE_TRUSTED)
+        store_relaxed(start, found - ONE_TRUSTED);
     if (choice->best == COPY_STRING && !vmmc_copy_has_string())
         choice->best = COPY_PLAIN;
     choice->way = choice->trial = choice->best;
     for (unsigned way = 0; way < COPY_WAYS; way++)
-        choice->other[way].pause = found & KNOWN ? FIRST_PAUSE : 1 + way;
+        choice->other[way].pause = found >= ONE_TRUSTED ? FIRST_PAUSE : 1 + way;
 }
 
 static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, uint64_t now)
@@ -98,10 +102,10 @@ static bool has_tried_all(const copy_choice_t *choice)
     return true;
 }
 
-/* For the connections to come. */
+/* For the connections to come.  They are not told for ever: what was found may have been an accident. */
 static void teach(const copy_choice_t *choice)
 {
-    store_relaxed(choice->start, choice->best | (has_tried_all(choice) ? KNOWN : 0));
+    store_relaxed(choice->start, choice->best | (has_tried_all(choice) ? TRUSTED : 0));
 }
 
 static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
@@ -194,14 +198,20 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 static word_t starts[COPY_CLASSES][COPY_DISTANCES]; /* hints, by any thread */
 static word_t start_farness = COPY_FARNESS_MAX;     /* what far teaches as if it were near would mislead for longer */
 
-void copy_choices_learn_distance(const copy_choices_t *choices)
+/* A stretch that was begun before is not to be finished after: it would be of both. */
+void copy_choices_move(copy_choices_t *choices, bool is_far)
 {
-    store_relaxed(&start_farness, copy_choices_is_far(choices) ? COPY_FARNESS_MAX : 0);
+    for (unsigned size = 0; size < COPY_CLASSES; size++)
+        for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)
+            choices->choice[size][distance].last = 0;
+    choices->is_far = is_far;
+    store_relaxed(&start_farness, choices->farness);
 }
 
 void copy_choices_begin(copy_choices_t *choices)
 {
     choices->farness = load_relaxed(&start_farness);
+    choices->is_far = choices->farness != 0;
     choices->loads = 0;
     choices->looked = false;
     for (unsigned size = 0; size < COPY_CLASSES; size++)

@@ -48,30 +48,27 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 #define COPY_LARGE 32768u
 #define COPY_DISTANCES 2u        /* near, far */
 #define COPY_FAR_TICKS 200u      /* siblings of one core take a third of that, cores far apart take more */
-#define COPY_FARNESS_MAX 8u
+#define COPY_FARNESS_MAX 6u
 #define COPY_FARNESS_STEP 2u
 
 /* A choice for each class and distance.  How far the processors are from each other is told by how long a line takes to
- * load that the other one has just written: `farness` goes up with one that took long, down by half as much with others. */
+ * load that the other one has just written: `farness` goes up with one that took long, down by half as much with others,
+ * and at its ends the receiver is taken to be far, or near. */
 typedef struct copy_choices {
     copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
     uint32_t farness;
+    bool is_far;
     uint32_t loads; /* since the class of smaller pieces had one timed */
     bool looked;    /* the line has been loaded a moment ago, so that the next load tells nothing */
 } copy_choices_t;
 
 void copy_choices_begin(copy_choices_t *choices);
-/* For the connections to come: the receiver has turned out to be far, or near. */
-void copy_choices_learn_distance(const copy_choices_t *choices);
-
-static inline bool copy_choices_is_far(const copy_choices_t *choices)
-{
-    return choices->farness > COPY_FARNESS_MAX / 2;
-}
+/* The receiver has turned out to be far, or near. */
+void copy_choices_move(copy_choices_t *choices, bool is_far);
 
 static inline copy_choice_t *copy_choices_for(copy_choices_t *choices, uint32_t count)
 {
-    return &choices->choice[count >= COPY_LARGE][copy_choices_is_far(choices)];
+    return &choices->choice[count >= COPY_LARGE][choices->is_far];
 }
 
 static inline copy_way_t copy_choices_way(copy_choices_t *choices, uint32_t count)
@@ -99,14 +96,13 @@ static inline bool copy_choices_want_load(copy_choices_t *choices, uint32_t coun
 
 static inline void copy_choices_note_load(copy_choices_t *choices, uint64_t ticks)
 {
-    bool was_far = copy_choices_is_far(choices);
     uint32_t farness = choices->farness;
     if (ticks >= COPY_FAR_TICKS)
         choices->farness = farness + COPY_FARNESS_STEP < COPY_FARNESS_MAX ? farness + COPY_FARNESS_STEP : COPY_FARNESS_MAX;
     else
         choices->farness = farness > COPY_FARNESS_STEP / 2 ? farness - COPY_FARNESS_STEP / 2 : 0;
-    if (copy_choices_is_far(choices) != was_far)
-        copy_choices_learn_distance(choices);
+    if (choices->farness == (choices->is_far ? 0 : COPY_FARNESS_MAX))
+        copy_choices_move(choices, !choices->is_far);
 }
 
 #endif

@@ -337,6 +337,29 @@ static void announce_from_home(bool own, int how)
     expect_silence();
 }
 
+/* Selected before it is decided what carries the connection. */
+static void every_call_that_takes_bytes_enables_more(void **state)
+{
+    (void)state;
+    make_window();
+    for (int how = 0; how < 3; how++) {
+        connection_t c;
+        tcp_pair(&c.from, &c.to);
+        CHECK_IS(0, WSAAsyncSelect(c.to, window, MESSAGE, FD_READ));
+        for (int round = 0; round < 6; round++) {
+            send_all(c.from, "ab", 2);
+            expect_message(c.to, FD_READ, 0);
+            take_one(c.to, how);
+            expect_message(c.to, FD_READ, 0);
+            take_one(c.to, how);
+        }
+        expect_silence();
+        CHECK_IS(0, closesocket(c.from));
+        CHECK_IS(0, closesocket(c.to));
+    }
+    drop_window();
+}
+
 static void a_stream_that_goes_home_goes_on_announcing(void **state)
 {
     (void)state;
@@ -639,6 +662,7 @@ static const struct CMUnitTest tests[] = {
     CASE(another_message_replaces_the_first),
     CASE(a_read_as_of_a_file_enables_too),
     CASE(a_receive_into_nowhere_enables_nothing),
+    CASE(every_call_that_takes_bytes_enables_more),
     CASE(a_stream_that_goes_home_goes_on_announcing),
     CASE(room_is_announced_after_a_send_that_would_block),
     CASE(a_listener_announces_each_connection),

@@ -244,19 +244,19 @@ static void each_class_and_distance_learns_for_itself(void **state)
     copy_choices_begin(&choices);
     for (unsigned round = 0; round < 2; round++) {
         copy_way_t one = round ? COPY_PLAIN : COPY_PAST_CACHES, other = round ? COPY_PAST_CACHES : COPY_PLAIN;
-        choices.farness = 0;
+        choices.is_far = false;
         learn(&choices, COPY_LARGE, one);
         learn(&choices, COPY_LARGE / 2, other);
-        choices.farness = COPY_FARNESS_MAX;
+        choices.is_far = true;
         learn(&choices, COPY_LARGE, other);
         learn(&choices, COPY_LARGE / 2, one);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, other);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, one);
-        choices.farness = 0;
+        choices.is_far = false;
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, one);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, other);
         copy_choices_begin(&choices); /* the next connection */
-        choices.farness = 0;
+        choices.is_far = false;
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, one);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, other);
     }
@@ -270,21 +270,21 @@ static void slow_loads_tell_that_the_receiver_is_far(void **state)
     copy_choices_begin(&choices);
     for (unsigned i = 0; i < 20; i++)
         copy_choices_note_load(&choices, 60);
-    assert_false(copy_choices_is_far(&choices));
+    assert_false(choices.is_far);
     copy_choices_note_load(&choices, 3000); /* an interrupt */
-    assert_false(copy_choices_is_far(&choices));
+    assert_false(choices.is_far);
     const copy_choice_t *near = copy_choices_for(&choices, COPY_LARGE);
     for (unsigned i = 0; i < 8; i++)
         copy_choices_note_load(&choices, i % 4 == 3 ? 20 : COPY_FAR_TICKS + 50);
-    assert_true(copy_choices_is_far(&choices));
+    assert_true(choices.is_far);
     assert_ptr_not_equal(copy_choices_for(&choices, COPY_LARGE), near);
     copy_choices_begin(&choices); /* the next connection */
-    assert_true(copy_choices_is_far(&choices));
+    assert_true(choices.is_far);
     for (unsigned i = 0; i < 20; i++)
         copy_choices_note_load(&choices, i % 10 == 7 ? 3000 : 60);
     assert_ptr_equal(copy_choices_for(&choices, COPY_LARGE), near);
     copy_choices_begin(&choices);
-    assert_false(copy_choices_is_far(&choices));
+    assert_false(choices.is_far);
 }
 
 static void a_line_just_looked_at_tells_nothing(void **state)
