@@ -67,8 +67,8 @@ static bool make_pipe(HANDLE *ours, HANDLE *its, bool we_read)
     return true;
 }
 
-/* Wine gives ERROR_INTERNAL_ERROR where the new process ended before anything of the program ran, as one in tens of
- * thousands does on a busy machine: to start it again does nothing twice. */
+/* Wine gives ERROR_INTERNAL_ERROR where the new process ended before anything of the program ran, which one did in the
+ * tests, for a reason unknown: to start it again does nothing twice. */
 static bool create(wchar_t *line, bool inherits, STARTUPINFOW *startup, PROCESS_INFORMATION *started)
 {
     bool good = false;

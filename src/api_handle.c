@@ -8,19 +8,11 @@
 
 /* ---- reading and writing ---- */
 
-static sock_t *moving(HANDLE file)
-{
-    sock_t *sock = fdtab_get((uintptr_t)file);
-    return sock && sock_may_move_bytes(sock) ? sock : NULL;
-}
-
 /* The selection may be ours though the socket is the system's. */
-static BOOL read_by_system(HANDLE file, void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
+static BOOL read_by_system(sock_t *sock, HANDLE file, void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
 {
     BOOL good = ReadFile(file, bytes, count, moved, overlapped);
-    sock_t *sock = fdtab_get((uintptr_t)file);
-    if (sock && (good || GetLastError() != ERROR_NOACCESS))
-        async_received(sock, 0, false);
+    async_received(sock, !good && GetLastError() == ERROR_NOACCESS ? -WSAEFAULT : 0, false);
     return good;
 }
 
@@ -40,14 +32,14 @@ static bool is_no_buffer(const void *bytes, DWORD count)
 
 static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
 {
-    sock_t *sock = moving(file);
-    if (!sock)
-        return read_by_system(file, bytes, count, moved, overlapped);
+    sock_t *sock = fdtab_get((uintptr_t)file);
+    if (!sock || !sock_may_move_bytes(sock))
+        return read_by_system(sock, file, bytes, count, moved, overlapped);
     if (is_no_buffer(bytes, count))
         return file_result(-ERROR_NOACCESS, moved);
     if (overlapped) {
         sock_demote(sock, "ReadFile with OVERLAPPED");
-        return read_by_system(file, bytes, count, moved, overlapped);
+        return read_by_system(sock, file, bytes, count, moved, overlapped);
     }
     DWORD error = GetLastError();
     int done = sock_read(sock, (uintptr_t)file, bytes, (int)count);
@@ -58,8 +50,8 @@ static BOOL WINAPI file_read(HANDLE file, void *bytes, DWORD count, DWORD *moved
 
 static BOOL WINAPI file_write(HANDLE file, const void *bytes, DWORD count, DWORD *moved, OVERLAPPED *overlapped)
 {
-    sock_t *sock = moving(file);
-    if (!sock)
+    sock_t *sock = fdtab_get((uintptr_t)file);
+    if (!sock || !sock_may_move_bytes(sock))
         return WriteFile(file, bytes, count, moved, overlapped);
     if (is_no_buffer(bytes, count))
         return file_result(-ERROR_NOACCESS, moved);

@@ -77,8 +77,8 @@ typedef enum deed {
     PEEK,
     TAKE,
     BLOCKS,  /* a receive that fails with WSAEWOULDBLOCK */
-    FAULTS,  /* ... with WSAEFAULT, since it is to memory at `number` */
-    READ_FAULTS, /* the same by ReadFile */
+    FAULTS,  /* ... with WSAEFAULT, since it is to memory at `number` ... */
+    READ_FAULTS, /* ... by ReadFile */
     EVENT,   /* `number` is announced */
     BOTH,    /* `number`: two events, in any order */
     SILENCE, /* nothing else */
@@ -299,7 +299,6 @@ static void a_read_as_of_a_file_enables_too(void **state)
     drop_window();
 }
 
-/* A second handle sends ours back to the kernel, at either end. */
 static void take_one(SOCKET s, int how)
 {
     char byte;
@@ -311,6 +310,7 @@ static void take_one(SOCKET s, int how)
     }
 }
 
+/* A second handle sends ours back to the kernel, at either end. */
 static void announce_from_home(bool own, int how)
 {
     connection_t c;
