@@ -9,6 +9,8 @@
 #define STATE_OF(word) ((word) & 0xffu)
 #define TAG_OF(word) ((word) & ~0xffu)
 #define NEXT_TAG(word) (TAG_OF(word) + 0x100u)
+#define PATIENCE 60         /* rounds of os_yield(), none of which sleeps yet */
+#define PATIENCE_AT_WORK 96
 
 static rendezvous_table_shm_t *table;
 
@@ -272,12 +274,34 @@ static bool take_back(meeting_t *meeting)
     return word_replace(&record->state, meeting->tag | RENDEZVOUS_POSTED, NEXT_TAG(meeting->tag) | RENDEZVOUS_FREE);
 }
 
+static bool is_greater_end(const endpoint_t *a, const endpoint_t *b)
+{
+    int order = memcmp(a->address, b->address, sizeof a->address);
+    return order > 0 || (order == 0 && a->port > b->port);
+}
+
+/* Both ends have posted, and this one has seen the other's record.  The other will see this one's as well if it has not yet
+ * looked, as when it is still at work on its own, which cannot be claimed before; or if it has looked at the same moment.
+ * Two that then did the same would do so again and again: the greater leaves the claim to the other.  Not for long, for
+ * the other may have looked too early, or be dead: `rounds` counts all that this end has waited. */
+static void let_the_other_claim(const meeting_t *meeting, uint32_t theirs, unsigned *rounds)
+{
+    const rendezvous_shm_t *mine = &table->records[meeting->record], *other = &table->records[theirs];
+    unsigned patience = is_greater_end(&meeting->self, &meeting->peer) ? PATIENCE : 0;
+    for (; load_acquire(&mine->state) == (meeting->tag | RENDEZVOUS_POSTED); ++*rounds) {
+        if (*rounds >= (load_acquire(&other->worker) ? PATIENCE_AT_WORK : patience))
+            return;
+        os_yield(*rounds);
+    }
+}
+
 /* Both ends may post at the same moment.  Each looks again after posting, so at least one sees the other; it takes its
  * own record back and claims.  If both do that at once, both find nothing and both try again. */
 void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self, const endpoint_t *peer,
                    still_connected_t still_connected)
 {
     uint32_t index, tag;
+    unsigned rounds = 0;
     memset(meeting, 0, sizeof *meeting);
     meeting->socket = socket;
     meeting->self = *self;
@@ -289,7 +313,10 @@ void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self,
         if (find_posted(meeting, &index, &tag) && claim(meeting, index, tag))
             return;
         post(meeting);
-        if (meeting->state != MEETING_POSTED || !find_posted(meeting, &index, &tag) || !take_back(meeting))
+        if (meeting->state != MEETING_POSTED || !find_posted(meeting, &index, &tag))
+            return;
+        let_the_other_claim(meeting, index, &rounds);
+        if (!take_back(meeting))
             return;
         fail(meeting, "the other end was always faster");
         os_yield(attempt);
@@ -374,7 +401,7 @@ static void cancel_post(meeting_t *meeting)
         os_yield(attempt); /* the other end is in the middle of claiming */
     }
     sweep(record);
-    meeting->state = MEETING_FAILED;
+    fail(meeting, "it was given up before the other end came");
 }
 
 meeting_state_t meeting_cancel(meeting_t *meeting)

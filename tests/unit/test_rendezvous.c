@@ -1,5 +1,6 @@
 /* test_rendezvous: two ends of a connection find each other, in every order, in spite of dead and strange records.
- * The table is this program's own: the linker puts a wrapper around os_user_tag(). */
+ * The table is this program's own: the linker puts a wrapper around os_user_tag(), and one around os_yield(), in which
+ * the other end moves. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -15,6 +16,26 @@ void __wrap_os_user_tag(char tag[40]);
 void __wrap_os_user_tag(char tag[40])
 {
     memcpy(tag, own_tag, sizeof own_tag);
+}
+
+/* ---- an end that lets the other go first ---- */
+
+static unsigned moves_after; /* how many times it yields before the other end moves; 0: nobody moves */
+static void (*move)(void);
+void __wrap_os_yield(unsigned round);
+void __real_os_yield(unsigned round);
+
+void __wrap_os_yield(unsigned round)
+{
+    if (moves_after > 0 && --moves_after == 0)
+        move();
+    __real_os_yield(round);
+}
+
+static void move_after(unsigned yields, void (*what)(void))
+{
+    moves_after = yields;
+    move = what;
 }
 
 /* ---- the connections of these tests ---- */
@@ -85,6 +106,7 @@ static int fresh(void **state)
     os_section_close(&section);
     names_fail_at = 0;
     store_relaxed(&checks, 0);
+    moves_after = 0;
     return 0;
 }
 
@@ -487,6 +509,68 @@ static void hostile_records_join_nobody(void **state)
 
 /* ---- both at once ---- */
 
+static meeting_t partner;
+
+static void work_on(meeting_t *meeting, uint32_t worker)
+{
+    os_section_t section;
+    store_relaxed(&table_of(&section)->records[meeting->record].worker, worker);
+    os_section_close(&section);
+}
+
+static void partner_has_posted(void) { work_on(&partner, 0); }
+
+static void an_end_waits_for_one_that_is_still_posting(void **state)
+{
+    const uint16_t ends[2] = {1000, 2000};
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        meeting_t mine;
+        begin(&partner, ends[first], ends[1 - first]);
+        work_on(&partner, vmmc_self()->pid);
+        move_after(40, partner_has_posted);
+        begin(&mine, ends[1 - first], ends[first]);
+        meeting_poll(&partner);
+        meeting_poll(&mine);
+        check_joined(&mine, &partner);
+    }
+}
+
+static void partner_has_posted_and_claims(void)
+{
+    work_on(&partner, 0);
+    assert_int_equal(meeting_cancel(&partner), MEETING_FAILED);
+    begin(&partner, 1000, 2000);
+    assert_int_equal(partner.state, MEETING_CLAIMED);
+}
+
+static void the_greater_end_leaves_the_claim_to_the_other(void **state)
+{
+    meeting_t mine;
+    (void)state;
+    begin(&partner, 1000, 2000);
+    work_on(&partner, vmmc_self()->pid);
+    move_after(40, partner_has_posted_and_claims);
+    begin(&mine, 2000, 1000);
+    assert_int_equal(mine.state, MEETING_POSTED);
+    assert_int_equal(meeting_poll(&mine), MEETING_MADE);
+    meeting_poll(&partner);
+    check_joined(&mine, &partner);
+}
+
+static void an_end_that_never_finishes_is_not_waited_for(void **state)
+{
+    meeting_t mine;
+    (void)state;
+    begin(&partner, 1000, 2000);
+    work_on(&partner, vmmc_self()->pid);
+    begin(&mine, 2000, 1000);
+    assert_int_equal(mine.state, MEETING_FAILED);
+    work_on(&partner, 0);
+    assert_int_equal(meeting_cancel(&partner), MEETING_FAILED);
+    assert_int_equal(records_in_use(), 0);
+}
+
 typedef struct racer {
     word_t *gate;
     uint16_t self, peer;
@@ -524,6 +608,8 @@ static unsigned race_often(bool one_cancels, unsigned rounds)
             check_joined(&racers[0].meeting, &racers[1].meeting);
             made++;
         }
+        for (int side = 0; !one_cancels && side < 2 && racers[side].meeting.state != MEETING_MADE; side++)
+            print_message("round %u, end %d stays with the kernel: %s\n", i, side, racers[side].meeting.why);
         assert_int_equal(records_in_use(), 0);
     }
     return made;
@@ -625,6 +711,9 @@ int main(int argc, char **argv)
         CASE(the_poster_frees_what_a_dead_claimer_has_left),
         CASE(records_that_dead_processes_worked_on_are_used_again),
         CASE(hostile_records_join_nobody),
+        CASE(an_end_waits_for_one_that_is_still_posting),
+        CASE(the_greater_end_leaves_the_claim_to_the_other),
+        CASE(an_end_that_never_finishes_is_not_waited_for),
         CASE(threads_that_come_at_once_meet),
         CASE(a_withdrawal_during_the_race_is_seen_by_both),
         CASE(processes_that_come_at_once_meet),
