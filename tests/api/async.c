@@ -2,6 +2,7 @@
  * Scripts run on a fresh connection and on one that has carried bytes both ways, which ours has made user-level.
  * That nothing more comes is known when a byte on a connection of its own has been announced, twice: whoever posts has
  * been all the way round. */
+#include "message_window.h"
 #include "wire.h"
 
 enum { MESSAGE = WM_USER + 1, BEACON = WM_USER + 2, OTHER = WM_USER + 3, PATIENCE_MS = 5000 };
@@ -12,7 +13,7 @@ static SOCKET beacon_from, beacon_to;
 
 static void make_window(void)
 {
-    window = CreateWindowExA(0, "STATIC", "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    window = message_window();
     CHECK(window != NULL);
     tcp_pair(&beacon_from, &beacon_to);
     CHECK_IS(0, WSAAsyncSelect(beacon_to, window, BEACON, FD_READ));

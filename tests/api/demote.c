@@ -1,6 +1,7 @@
 /* demote: while a checked stream runs, one of its ends does something that goes below or around send and recv.
  * The other end is a process that notices nothing: the bytes have to be the right ones in the right order, in
  * both directions. */
+#include "message_window.h"
 #include "wire.h"
 
 enum {
@@ -24,7 +25,7 @@ static void send_urgent(end_t *end) { CHECK_IS(1, send(end->s, "!", 1, MSG_OOB))
 
 static void select_asynchronously(end_t *end)
 {
-    HWND window = CreateWindowA("STATIC", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    HWND window = message_window();
     CHECK(window != NULL);
     CHECK_IS(0, WSAAsyncSelect(end->s, window, WM_USER, FD_READ | FD_WRITE | FD_CLOSE));
     CHECK_IS(0, WSAAsyncSelect(end->s, window, 0, 0));

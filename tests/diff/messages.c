@@ -2,6 +2,7 @@
 #include "messages.h"
 
 #include "lockstep.h"
+#include "message_window.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,9 +38,9 @@ static void make_beacon(void)
 
 void messages_start(void)
 {
-    self.window = CreateWindowExA(0, "STATIC", "", 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    self.window = message_window();
     if (!self.window)
-        lockstep_fail("no window: error %lu", GetLastError());
+        lockstep_fail("no window");
     make_beacon();
     if (WSAAsyncSelect(self.beacon_to, self.window, BEACON, FD_READ) != 0)
         lockstep_fail("no beacon: error %d", WSAGetLastError());

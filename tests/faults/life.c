@@ -3,6 +3,7 @@
  * connection on the kernel the log must say why.
  *
  * Each attempt is a peer of its own, which connects to the test and is connected to by it; the test's own DLL is spared. */
+#include "message_window.h"
 #include "wire.h"
 
 #define FAULTS_OFF
@@ -153,7 +154,7 @@ static bool live_by_messages(unsigned short port)
     unsigned short own_port;
     flow_t out = flow_start(1), in = flow_start(1);
     SOCKET listener = tcp_listen(&own_port), s = tcp_connect(port);
-    HWND window = CreateWindowA("STATIC", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL);
+    HWND window = message_window();
     CHECK(window != NULL);
     CHECK_IS(0, WSAAsyncSelect(listener, window, MESSAGE, FD_ACCEPT | FD_READ | FD_WRITE | FD_CLOSE));
     slot_post(PORT_SLOT, own_port);
