@@ -82,12 +82,22 @@ __attribute__((noinline)) static int receive_in_full(SOCKET s, char *bytes, int 
     return api_refuses() ? SOCKET_ERROR : receive_any(fdtab_get(s), s, bytes, count, flags);
 }
 
-__attribute__((noinline)) static int send_unclear(sock_t *sock, SOCKET s, const char *bytes, int count)
+/* `sent`: what stream_send_unclear() or stream_send_large() gave. */
+static inline int end_send_by_ring(sock_t *sock, SOCKET s, const char *bytes, int count, int sent)
 {
-    int sent = stream_send_unclear(&sock->stream, s, bytes, (uint32_t)count);
     if (sent == 0)
         return send_any(sock, s, bytes, count, 0);
     return api_result(sent > 0 ? sent : wsaerr_from_stream(sent));
+}
+
+__attribute__((noinline)) static int send_unclear(sock_t *sock, SOCKET s, const char *bytes, int count)
+{
+    return end_send_by_ring(sock, s, bytes, count, stream_send_unclear(&sock->stream, s, bytes, (uint32_t)count));
+}
+
+__attribute__((noinline)) static int send_large(sock_t *sock, SOCKET s, const char *bytes, int count)
+{
+    return end_send_by_ring(sock, s, bytes, count, stream_send_large(&sock->stream, s, bytes, (uint32_t)count));
 }
 
 __attribute__((noinline)) static int received_by_selector(sock_t *sock, int got)
@@ -131,6 +141,8 @@ int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
         return send_unclear(sock, s, bytes, count);
     case SMALL_FAULT:
         return wsaerr_fail(-WSAEFAULT);
+    case SMALL_LARGE:
+        return send_large(sock, s, bytes, count);
     default:
         return send_in_full(s, bytes, count, flags);
     }

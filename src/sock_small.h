@@ -10,8 +10,9 @@
  * socket's mode needs no look. */
 static inline small_t sock_send_clear(sock_t *sock, uintptr_t handle, const void *bytes, int count)
 {
-    bool small = (uint32_t)count - 1 < RING_SMALL;
-    return __builtin_expect(small, 1) ? stream_send_clear(&sock->stream, handle, bytes, (uint32_t)count) : SMALL_NOT;
+    if (__builtin_expect((uint32_t)count - 1 < RING_SMALL, 1))
+        return stream_send_clear(&sock->stream, handle, bytes, (uint32_t)count);
+    return count > 0 ? SMALL_LARGE : SMALL_NOT;
 }
 
 static inline small_t sock_receive_clear(sock_t *sock, uintptr_t handle, void *bytes, int count)

@@ -371,6 +371,13 @@ static int take_small(stream_t *stream, void *bytes, uint32_t count)
     return (int)count;
 }
 
+/* The same for more than RING_SMALL, which leaves no way clear. */
+static inline int take_large(stream_t *stream, void *bytes, uint32_t count)
+{
+    stream->rx.clear = 0;
+    return stream__take_from_ring(stream, bytes, count, false);
+}
+
 static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,
                                                       bool blocking)
 {
@@ -387,6 +394,8 @@ static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_
         }
         if (there - 1 < RING_SMALL)
             result = take_small(stream, bytes, there);
+        else if (there)
+            result = take_large(stream, bytes, there);
     }
     lock_release(&rx->lock);
     return result;

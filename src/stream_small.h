@@ -13,6 +13,7 @@
 /* What became of a message.  With the last two the half's lock is still held. */
 typedef enum small {
     SMALL_NOT,     /* the lock was not free */
+    SMALL_LARGE,   /* it is not small: call stream_send_large() */
     SMALL_FAULT,   /* the program's memory may not be touched */
     SMALL_DONE,
     SMALL_WAKES,   /* it was moved, but somebody sleeps at the other end: call stream_sent_to_sleeper(), or its twin */
@@ -85,6 +86,8 @@ static inline small_t stream_send_clear(stream_t *stream, uintptr_t socket, cons
 void stream_sent_to_sleeper(stream_t *stream);
 /* `count`, 0, or STREAM_FAULT. */
 int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count);
+/* The same for more than RING_SMALL; it takes the lock itself, if that is free.  Less than `count` is what could be read. */
+int stream_send_large(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count);
 
 /* ---- receiving ---- */
 
@@ -125,8 +128,7 @@ static inline small_t stream_receive_clear(stream_t *stream, uintptr_t socket, v
 }
 
 void stream_received_from_sleeper(stream_t *stream);
-/* As much as is there, up to `count`, if that is no more than RING_SMALL.  STREAM_AGAIN: there is nothing, for certain; only
- * if not blocking.  STREAM_FAULT. */
+/* As much as is there, up to `count`.  STREAM_AGAIN: there is nothing, for certain; only if not blocking.  STREAM_FAULT. */
 int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
 /* True if a receive would find bytes; false says nothing.  `glances`: it may take a moment. */
 bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances);

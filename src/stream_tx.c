@@ -315,6 +315,21 @@ void stream_sent_to_sleeper(stream_t *stream)
     lock_release(&stream->tx.lock);
 }
 
+int stream_send_large(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
+{
+    half_t *tx = &stream->tx;
+    int result = 0;
+    if (!lock_take_free(&tx->lock))
+        return 0;
+    tx->clear = 0;
+    if (may_send(stream, socket, count)) {
+        tx->plain = true;
+        result = put_in_parts(stream, bytes, count, false);
+    }
+    lock_release(&tx->lock);
+    return result;
+}
+
 int stream_send(stream_t *stream, const transfer_t *transfer)
 {
     half_t *tx = &stream->tx;

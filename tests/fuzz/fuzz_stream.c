@@ -63,17 +63,17 @@ static void check_result(int result, uint32_t most)
 
 /* ---- transfers ---- */
 
-/* Small plain messages go the short way first, as those of programs do. */
-static bool may_be_small(const transfer_t *transfer)
+/* Plain transfers go the short way first, as those of programs do. */
+static bool is_plain(const transfer_t *transfer)
 {
-    return transfer->count && transfer->count <= RING_SMALL && !transfer->urgent && !transfer->in_turn && !transfer->peek;
+    return transfer->count && !transfer->urgent && !transfer->in_turn && !transfer->peek;
 }
 
 static void send_with(stream_t *stream, transfer_t transfer)
 {
     int sent = 0;
     stage_call_begins();
-    if (may_be_small(&transfer))
+    if (is_plain(&transfer))
         sent = unit_send_small(stream, transfer.socket, transfer.bytes, transfer.count);
     check_result(sent ? sent : stream_send(stream, &transfer), transfer.count);
 }
@@ -82,7 +82,7 @@ static void receive_with(stream_t *stream, transfer_t transfer)
 {
     int got = 0;
     stage_call_begins();
-    if (may_be_small(&transfer))
+    if (is_plain(&transfer))
         got = unit_receive_small(stream, transfer.socket, transfer.bytes, transfer.count, transfer.blocking);
     check_result(got ? got : stream_receive(stream, &transfer), transfer.count);
 }

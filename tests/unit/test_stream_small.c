@@ -1,10 +1,15 @@
-/* test_stream_small: the short way for small messages carries them whole, and keeps its hands off everything else. */
+/* test_stream_small: the short ways for small and large messages carry them whole, and keep their hands off everything
+ * else. */
 #include "unit.h"
 
 #include "stream_private.h"
 #include "unit_small.h"
 
 #define RING 8192u
+#define LARGEST 4096u /* what goes at once */
+
+static const uint32_t sizes[] = {64, RING_SMALL + 1};
+#define SIZES (sizeof sizes / sizeof *sizes)
 
 static int send_small(unit_pair_t *pair, const void *bytes, uint32_t count)
 {
@@ -25,13 +30,13 @@ static void open_in_rings(unit_pair_t *pair)
 static void messages_of_every_size_arrive_wherever_the_ring_wraps(void **state)
 {
     unit_pair_t pair;
-    uint8_t bytes[RING_SMALL], back[RING_SMALL + 1];
+    uint8_t bytes[LARGEST], back[LARGEST + 1];
     uint32_t random = 1;
     uint64_t offset = 0;
     (void)state;
     open_in_rings(&pair);
-    for (uint32_t round = 0; round < 3 * RING_SMALL; round++) {
-        uint32_t count = round < RING_SMALL ? round + 1 : 1 + unit_random(&random, RING_SMALL);
+    for (uint32_t round = 0; round < 3 * LARGEST; round++) {
+        uint32_t count = round < LARGEST ? round + 1 : 1 + unit_random(&random, LARGEST);
         unit_fill(bytes, 3, offset, count);
         back[count] = 0x5a;
         assert_int_equal(send_small(&pair, bytes, count), count);
@@ -52,11 +57,17 @@ static void several_messages_are_received_in_pieces(void **state)
     unit_fill(bytes, 3, 0, sizeof bytes);
     for (uint32_t at = 0; at < sizeof bytes; at += 1000)
         assert_int_equal(send_small(&pair, bytes + at, 1000), 1000);
-    assert_int_equal(receive_small(&pair, back, sizeof back), 0); /* more than is small: not here */
     assert_int_equal(receive_small(&pair, back, 1), 1);
     assert_int_equal(receive_small(&pair, back + 1, 1999), 1999);
     assert_int_equal(receive_small(&pair, back + 2000, 5000), 1000);
     assert_memory_equal(bytes, back, sizeof back);
+    assert_int_equal(send_small(&pair, bytes, 3000), 3000);
+    assert_int_equal(receive_small(&pair, back, 2500), 2500);
+    assert_int_equal(send_small(&pair, bytes, 2500), 2500);
+    assert_int_equal(receive_small(&pair, back + 2500, 500), 500);
+    assert_memory_equal(bytes, back, sizeof back);
+    assert_int_equal(receive_small(&pair, back, sizeof back), 2500);
+    assert_memory_equal(bytes, back, 2500);
     unit_pair_close(&pair);
 }
 
@@ -142,25 +153,26 @@ static const obstacle_t in_the_senders_way[] = {
 static void what_is_in_a_senders_way_is_left_alone(void **state)
 {
     unit_pair_t pair;
-    uint8_t bytes[64] = {1}, back[64];
+    uint8_t bytes[LARGEST] = {1}, back[LARGEST];
     (void)state;
     open_in_rings(&pair);
-    for (unsigned i = 0; i < sizeof in_the_senders_way / sizeof *in_the_senders_way; i++) {
-        const obstacle_t *obstacle = &in_the_senders_way[i];
-        uint32_t position = pair.end[0].tx.position;
+    for (unsigned i = 0; i < SIZES * (sizeof in_the_senders_way / sizeof *in_the_senders_way); i++) {
+        const obstacle_t *obstacle = &in_the_senders_way[i / SIZES];
+        uint32_t size = sizes[i % SIZES], position = pair.end[0].tx.position;
         obstacle->put(&pair);
         let_somebody_take(&pair.end[0].tx);
-        int sent = send_small(&pair, bytes, sizeof bytes);
+        int sent = send_small(&pair, bytes, size);
         bool locked = load_acquire(&pair.end[0].tx.lock.taken);
         obstacle->remove(&pair);
         let_somebody_take(&pair.end[0].tx);
         if (sent || pair.end[0].tx.position != position || locked != (obstacle->put == put_the_lock_is_taken))
-            fail_msg("%s", obstacle->name);
+            fail_msg("%s, %u bytes", obstacle->name, size);
         assert_int_equal(receive_small(&pair, back, sizeof back), STREAM_AGAIN);
-        assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
-        assert_int_equal(receive_small(&pair, back, sizeof back), sizeof bytes);
+        assert_int_equal(send_small(&pair, bytes, size), size);
+        assert_int_equal(receive_small(&pair, back, sizeof back), size);
     }
-    assert_int_equal(unit_send_small(&pair.end[0], pair.end[0].socket + 1, bytes, 1), 0);
+    for (unsigned i = 0; i < SIZES; i++)
+        assert_int_equal(unit_send_small(&pair.end[0], pair.end[0].socket + 1, bytes, sizes[i]), 0);
     unit_pair_close(&pair);
 }
 
@@ -209,13 +221,13 @@ static const obstacle_t in_the_receivers_way[] = {
 static void what_is_in_a_receivers_way_is_left_alone(void **state)
 {
     unit_pair_t pair;
-    uint8_t bytes[64] = {1}, back[64];
+    uint8_t bytes[LARGEST] = {1}, back[LARGEST];
     (void)state;
     open_in_rings(&pair);
-    for (unsigned i = 0; i < sizeof in_the_receivers_way / sizeof *in_the_receivers_way; i++) {
-        const obstacle_t *obstacle = &in_the_receivers_way[i];
-        uint32_t position = pair.end[1].rx.position;
-        assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
+    for (unsigned i = 0; i < SIZES * (sizeof in_the_receivers_way / sizeof *in_the_receivers_way); i++) {
+        const obstacle_t *obstacle = &in_the_receivers_way[i / SIZES];
+        uint32_t size = sizes[i % SIZES], position = pair.end[1].rx.position;
+        assert_int_equal(send_small(&pair, bytes, size), size);
         obstacle->put(&pair);
         let_somebody_take(&pair.end[1].rx);
         int got = receive_small(&pair, back, sizeof back);
@@ -224,9 +236,9 @@ static void what_is_in_a_receivers_way_is_left_alone(void **state)
         obstacle->remove(&pair);
         let_somebody_take(&pair.end[1].rx);
         if (got || readable || pair.end[1].rx.position != position || locked != (obstacle->put == put_the_receivers_lock_is_taken))
-            fail_msg("%s", obstacle->name);
+            fail_msg("%s, %u bytes", obstacle->name, size);
         assert_int_equal(unit_receive_small(&pair.end[1], pair.end[1].socket + 1, back, sizeof back, false), 0);
-        assert_int_equal(receive_small(&pair, back, sizeof back), sizeof bytes);
+        assert_int_equal(receive_small(&pair, back, sizeof back), size);
     }
     unit_pair_close(&pair);
 }
@@ -292,7 +304,7 @@ static void nothing_is_told_at_once_only_where_nothing_else_is_the_matter(void *
 static void a_message_that_has_no_room_is_not_begun(void **state)
 {
     unit_pair_t pair;
-    uint8_t bytes[RING_SMALL] = {0}, back[RING_SMALL];
+    uint8_t bytes[LARGEST] = {0}, back[RING_SMALL];
     (void)state;
     open_in_rings(&pair);
     uint32_t sent = 0;
@@ -303,6 +315,7 @@ static void a_message_that_has_no_room_is_not_begun(void **state)
     assert_int_equal(send_small(&pair, bytes, 1), 0);
     assert_int_equal(receive_small(&pair, back, 1500), 1500);
     assert_int_equal(send_small(&pair, bytes, 1501), 0);
+    assert_int_equal(send_small(&pair, bytes, RING_SMALL + 1), 0);
     assert_int_equal(send_small(&pair, bytes, 1500), 1500);
     unit_pair_close(&pair);
 }

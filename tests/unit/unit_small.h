@@ -1,4 +1,4 @@
-/* unit_small: small messages as the layer above the streams moves them. */
+/* unit_small: messages as the layer above the streams moves them if nothing else is the matter: most of them small. */
 #ifndef VMMC_UNIT_SMALL_H
 #define VMMC_UNIT_SMALL_H
 
@@ -7,6 +7,8 @@
 /* `count`, or 0: something else is the matter. */
 static inline int unit_send_small(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
 {
+    if (count > RING_SMALL)
+        return stream_send_large(stream, socket, bytes, count);
     switch (stream_send_clear(stream, socket, bytes, count)) {
     case SMALL_UNCLEAR:
         return stream_send_unclear(stream, socket, bytes, count);
