@@ -371,11 +371,14 @@ static int take_small(stream_t *stream, void *bytes, uint32_t count)
     return (int)count;
 }
 
-/* The same for more than RING_SMALL, which leaves no way clear. */
-static inline int take_large(stream_t *stream, void *bytes, uint32_t count)
+/* The same for more than RING_SMALL, which leaves no way clear; it releases the lock, as what is called last. */
+static __attribute__((noinline)) int take_large(stream_t *stream, void *bytes, uint32_t count)
 {
-    stream->rx.clear = 0;
-    return stream__take_from_ring(stream, bytes, count, false);
+    half_t *rx = &stream->rx;
+    rx->clear = 0;
+    int result = stream__take_from_ring(stream, bytes, count, false);
+    lock_release(&rx->lock);
+    return result;
 }
 
 static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,
@@ -392,10 +395,10 @@ static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_
             int got = stream_receive_unclear(stream, socket, bytes, count, false);
             return got == STREAM_AGAIN ? 0 : got; /* a tail that goes back is a liar's */
         }
-        if (there - 1 < RING_SMALL)
+        if (there > RING_SMALL)
+            return take_large(stream, bytes, there);
+        if (there)
             result = take_small(stream, bytes, there);
-        else if (there)
-            result = take_large(stream, bytes, there);
     }
     lock_release(&rx->lock);
     return result;
