@@ -6,6 +6,7 @@
 
 enum {
     FIRST_LEG = 100 * 1024, /* sent by both ends before either reads */
+    URGENT_LEG = 48 * 1024, /* the same before an urgent byte, which comes when TCP has room for all before it; sure of 64 KB */
     WHOLE = 400 * 1024,
     PIECE = 30000,
     LARGEST = 16384
@@ -17,7 +18,13 @@ enum { ACTOR_SENT = 10, PARTNER_SENT };
 typedef struct end {
     SOCKET s;
     flow_t out, in;
+    uint64_t leg;
 } end_t;
+
+static end_t end_make(SOCKET s, uint64_t out, uint64_t in, uint64_t leg)
+{
+    return (end_t){s, flow_start(out), flow_start(in), leg};
+}
 
 /* ---- deeds ---- */
 
@@ -212,14 +219,14 @@ static void traffic(end_t *end, int sent, int other_sent, void (*deed)(end_t *en
 {
     if (moment == FIRST)
         deed(end);
-    send_up_to(end, FIRST_LEG);
+    send_up_to(end, end->leg);
     slot_post(sent, 0);
     slot_await(other_sent);
     if (moment == MID || moment == AGAIN)
         deed(end);
-    recv_up_to(end, FIRST_LEG);
-    send_up_to(end, FIRST_LEG * 2);
-    recv_up_to(end, FIRST_LEG * 2);
+    recv_up_to(end, end->leg);
+    send_up_to(end, end->leg * 2);
+    recv_up_to(end, end->leg * 2);
     if (moment == AGAIN)
         deed(end);
     send_up_to(end, WHOLE);
@@ -244,14 +251,14 @@ static void take_urgent(end_t *end)
 /* An urgent byte has to be taken before the stream is read past it. */
 static void partner(SOCKET s, bool urgent)
 {
-    end_t end = { s, flow_start(2), flow_start(1) };
+    end_t end = end_make(s, 2, 1, urgent ? URGENT_LEG : FIRST_LEG);
     traffic(&end, PARTNER_SENT, ACTOR_SENT, take_urgent, urgent ? MID : FRESH);
     traffic_end(&end);
 }
 
 static void actor(SOCKET s, size_t deed, moment_t moment)
 {
-    end_t end = { s, flow_start(1), flow_start(2) };
+    end_t end = end_make(s, 1, 2, deeds[deed].run == send_urgent ? URGENT_LEG : FIRST_LEG);
     traffic(&end, ACTOR_SENT, PARTNER_SENT, deeds[deed].run, moment);
     slot_post(ACTOR_SENT + 10, 0);
     traffic_end(&end);
@@ -311,7 +318,7 @@ static void connect_after(end_t *end, unsigned short port)
 
 static void run_fresh(size_t deed)
 {
-    end_t end = { tcp_socket(), flow_start(1), flow_start(2) };
+    end_t end = end_make(tcp_socket(), 1, 2, FIRST_LEG);
     deeds[deed].run(&end);
     peer_t peer = peer_start("partner", "listen %d 0", LINK_SLOT);
     connect_after(&end, (unsigned short)slot_await(LINK_SLOT));
@@ -337,7 +344,7 @@ static void deeds_on_the_listener(void **state)
         unsigned short port;
         if (!deeds[i].works_unconnected)
             continue;
-        end_t listening = { tcp_listen(&port), flow_start(1), flow_start(2) };
+        end_t listening = end_make(tcp_listen(&port), 1, 2, FIRST_LEG);
         deeds[i].run(&listening);
         peer_t peer = peer_start("partner", "connect %u 0", port);
         actor(tcp_accept(listening.s), i, FRESH);
@@ -366,7 +373,7 @@ static void close_handle_ends_the_stream(void **state)
 static void close_handle_role(int argc, char **argv)
 {
     CHECK_IS(2, argc);
-    end_t end = { link_in_peer(argv), flow_start(1), flow_start(2) };
+    end_t end = end_make(link_in_peer(argv), 1, 2, FIRST_LEG);
     recv_up_to(&end, FIRST_LEG);
     send_up_to(&end, WHOLE);
     CHECK(CloseHandle((HANDLE)end.s));
@@ -378,7 +385,7 @@ static void close_handle_of_a_busy_stream(void **state)
     (void)state;
     for (int way = PEER_CONNECTS; way <= PEER_LISTENS; way++) {
         peer_t peer;
-        end_t end = { link_to_peer(&peer, (link_way_t)way, "close_handle", " "), flow_start(2), flow_start(1) };
+        end_t end = end_make(link_to_peer(&peer, (link_way_t)way, "close_handle", " "), 2, 1, FIRST_LEG);
         send_up_to(&end, FIRST_LEG);
         recv_up_to(&end, WHOLE);
         expect_end(end.s);
@@ -410,7 +417,7 @@ static void duplicate_keeps_the_stream_open(void **state)
 static void hand_over_role(int argc, char **argv)
 {
     CHECK_IS(2, argc);
-    end_t end = { link_in_peer(argv), flow_start(1), flow_start(2) };
+    end_t end = end_make(link_in_peer(argv), 1, 2, FIRST_LEG);
     send_up_to(&end, FIRST_LEG);
     peer_t child = peer_start_inheriting("write_inherited", "%lu %lu", (unsigned long)end.s,
                                          (unsigned long)end.out.offset);
@@ -423,7 +430,7 @@ static void child_takes_over_the_stream(void **state)
 {
     peer_t peer;
     (void)state;
-    end_t end = { link_to_peer(&peer, PEER_CONNECTS, "hand_over", " "), flow_start(2), flow_start(1) };
+    end_t end = end_make(link_to_peer(&peer, PEER_CONNECTS, "hand_over", " "), 2, 1, FIRST_LEG);
     recv_up_to(&end, FIRST_LEG + PIECE);
     expect_end(end.s);
     CHECK_IS(0, closesocket(end.s));
