@@ -17,11 +17,14 @@ start_pairs() {
 }
 
 # Ends of an interrupted pair run in process groups of their own and would outlive us otherwise.
-end_pairs() {
+kill_ends() {
     local pid
     while read -r pid; do
         kill "$pid" 2>/dev/null || true
     done <"$scratch/running"
+}
+end_pairs() {
+    kill_ends
     rm -rf "$scratch"
 }
 
@@ -121,6 +124,14 @@ start_foreign_player() {
     (exec timeout --kill-after=5 "$pair_timeout" "$@") <"$scratch/$name.in" >"$scratch/$name.out" 2>>"$pair_log" &
     echo $! >"$scratch/$name.groups"
     echo $! >>"$scratch/running"
+}
+
+# All that were started, so that others may be by the same names.
+end_players() {
+    kill_ends
+    wait
+    : >"$scratch/running"
+    rm -f "$scratch"/*.in "$scratch"/*.out "$scratch"/*.groups "$scratch"/*.port "$scratch"/*.socket
 }
 
 # The wineserver works for all players; so its CPU time is theirs.

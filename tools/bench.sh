@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
-# usage: tools/bench.sh [SESSION] [--seconds N] [--slice MILLISECONDS] [--near] [--pair 64-64|32-32|32-64] [--free]
-#                       [--json FILE]
+# usage: tools/bench.sh [SESSION] [--seconds N] [--slice MILLISECONDS] [--draws N] [--near] [--pair 64-64|32-32|32-64]
+#                       [--free] [--json FILE]
 #   SESSION, one of (with its seconds, apart from the start and what is measured once):
 #   --speed    latency and bandwidth (180); this one if none is named          --quick    three tests of it (30)
 #   --pointers transfers without copies (docs/extension-api.md), against the copying ones (120)
@@ -15,9 +15,10 @@
 #              session's figures are build/bench/SESSION.json then, the plots build/bench/*.svg
 #   --publish  puts what --all has measured into docs/performance.md and docs/plots
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
+#   --draws    start all programs anew so many times, for the memory that they get (--speed, --pointers: 5; others: 1)
 #   --near     begin a sample only while the cores are near
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
-# All programs are started once and asleep but for the pair that is being measured. Every sample is tagged near or far
+# Between draws all programs are running, asleep but for the pair that is being measured. Every sample is tagged near or far
 # by the cache-line round trip of the two cores right before and after it; samples that saw both are dropped. Prints a
 # table for each state; writes everything to build/bench.json (or FILE).
 set -euo pipefail
@@ -52,12 +53,14 @@ declare -A session_tests=(
 )
 declare -A session_seconds=([speed]=180 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=120 [load]=240
     [backends]=90 [peers]=60)
+# How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run.
+declare -A session_draws=([speed]=5 [pointers]=5)
 sessions_of_all=(speed pointers select connections scale load backends peers)
 
-usage() { sed -n '2,22s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,23s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    session=speed seconds='' slice=5 pair=64-64 json='' near=() pin_ends=1
+    session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
             --all | --speed | --quick | --pointers | --select | --connections | --load | --scale | --backends | --peers)
@@ -67,6 +70,7 @@ take_options() {
             --near) near=(--near-below "$near_limit") ;;
             --seconds) seconds=${2:?} && shift ;;
             --slice) slice=${2:?} && shift ;;
+            --draws) draws=${2:?} && shift ;;
             --pair) pair=${2:?} && shift ;;
             --json) json=${2:?} && shift ;;
             -h | --help) usage 0 ;;
@@ -76,8 +80,8 @@ take_options() {
     done
     [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
-    [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ ]] ||
-        die "--seconds and --slice take whole numbers above 0"
+    [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ && ${draws:-1} =~ ^[1-9][0-9]*$ ]] ||
+        die "--seconds, --slice and --draws take whole numbers above 0"
     [[ $pair != *32* ]] || runs_32 || die "--pair $pair cannot be tried here: $no_32"
     server_bits=${pair%-*} client_bits=${pair#*-}
 }
@@ -93,7 +97,7 @@ take_all_sessions() {
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         note "$one: $share s"
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" "${near[@]}" \
-            "${free[@]}" --json "$build/bench/$one.json" || { note "$one was not completed"; status=1; }
+            "${free[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" || { note "$one was not completed"; status=1; }
     done
     perl "$root/bench/plots.pl" "$build/bench" "$build/bench"
     return $status
@@ -107,6 +111,7 @@ publish() {
 
 begin_session() {
     seconds=${seconds:-${session_seconds[$session]}} json=${json:-$build/bench.json}
+    draws=${draws:-${session_draws[$session]:-1}}
     pair_timeout=$((seconds + 300))
     read -r -d '' -a tests <<<"${session_tests[$session]}" || true
 }
@@ -215,10 +220,28 @@ start_players() {
     find_wineserver
 }
 
+# usage: tests_of DRAW      what has a length of its own is taken once
+tests_of() {
+    local test
+    for test in "${tests[@]}"; do
+        [[ $1 -gt 1 && $test =~ :[0-9]+$ ]] || echo "$test"
+    done
+}
+
+# usage: conduct DRAW
 conduct() {
-    local test arguments=()
-    for test in "${tests[@]}"; do arguments+=("$test=$(parts_of "$test")"); done
-    "$bench_build/native/conduct" run "$scratch" --seconds "$seconds" --slice "$slice" "${near[@]}" "${arguments[@]}"
+    local test share=$(((seconds + draws - 1) / draws)) arguments=()
+    for test in $(tests_of "$1"); do arguments+=("$test=$(parts_of "$test")"); done
+    "$bench_build/native/conduct" run "$scratch" --seconds "$share" --slice "$slice" "${near[@]}" "${arguments[@]}"
+}
+
+take_draws() {
+    local draw
+    for ((draw = 1; draw <= draws; draw++)); do
+        start_players
+        conduct "$draw" || return
+        end_players
+    done
 }
 
 main() {
@@ -234,8 +257,7 @@ main() {
     start_pairs "$build/bench.log"
     find_our_dll
     find_peers
-    start_players
-    conduct >"$scratch/samples" || status=1
+    take_draws >"$scratch/samples" || status=1
     progress ""
     perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --session "$session" \
         --json "$json" <"$scratch/samples"
