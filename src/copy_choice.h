@@ -76,14 +76,17 @@ static inline copy_way_t copy_choices_way(copy_choices_t *choices, uint32_t coun
     return count < COPY_CHOICE_LEAST ? COPY_STRING : copy_choices_for(choices, count)->way;
 }
 
-static inline void copy_choices_note(copy_choices_t *choices, uint32_t count, uint32_t ring)
+/* True where it has read the clock: a moment for what is too dear for every piece. */
+static inline bool copy_choices_note(copy_choices_t *choices, uint32_t count, uint32_t ring)
 {
     if (count < COPY_CHOICE_LEAST)
-        return;
+        return false;
     copy_choice_t *choice = copy_choices_for(choices, count);
     choice->pending += count;
-    if (choice->pending >= COPY_CHOICE_GRAIN)
-        copy_choice_look(choice, ring, cpu_ticks());
+    if (choice->pending < COPY_CHOICE_GRAIN)
+        return false;
+    copy_choice_look(choice, ring, cpu_ticks());
+    return true;
 }
 
 /* True if the next load is to be timed, on behalf of a piece of `count` bytes: not all, beside smaller ones. */

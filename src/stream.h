@@ -106,7 +106,7 @@ typedef struct half {
     uint32_t learnt_spin;
     bool patient;       /* its waits are long of late, so a sleeper does not look twice */
     uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
-    uint32_t next_wanted;  /* sender: what it would like the ring to be; receiver: what it could not give */
+    uint32_t next_wanted;  /* sender: the ring that it would like; receiver: the largest wish that it has seen to */
     uint32_t ring_began;   /* sender: position at which the present ring did */
     uint32_t part;         /* sender: larger pieces are published in parts of that size */
     vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */

@@ -201,16 +201,22 @@ static bool borrows_most(const half_t *rx)
     return rx->counters.in_place > rx->counters.bytes / 2;
 }
 
+static uint32_t largest_ring(const stream_t *stream)
+{
+    uint32_t largest = stream->ring_max_bytes;
+    return largest > BORROWED_RING_MAX && borrows_most(&stream->rx) ? BORROWED_RING_MAX : largest;
+}
+
 void stream__grow(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    uint32_t wanted = load_relaxed(&rx->flow->wanted);
-    if (wanted <= rx->ring.size || wanted == rx->next_wanted || rx->offered.handle != rx->ring.handle ||
-        wanted > stream->ring_max_bytes || (wanted & (wanted - 1)) != 0 ||
-        (wanted > BORROWED_RING_MAX && borrows_most(rx)))
-        return;
-    if (offer_ring(stream, wanted) != 0)
-        rx->next_wanted = wanted;
+    uint32_t wanted = load_relaxed(&rx->flow->wanted), largest = largest_ring(stream);
+    uint32_t size = wanted < largest ? wanted : largest;
+    if (rx->offered.handle != rx->ring.handle)
+        return; /* a larger one is on offer already */
+    rx->next_wanted = wanted;
+    if (size > rx->ring.size && (size & (size - 1)) == 0)
+        offer_ring(stream, size);
 }
 
 /* A hard close throws away what is under way, and Wine shows the kernel's reset as an end.  Whatever else ended the

@@ -137,6 +137,8 @@ uint32_t stream__ring_on_offer(const half_t *tx);
 int stream__take_offer(stream_t *stream);
 /* Pieces of `count` bytes do not pass through the ring whole: ask for one where they do. */
 void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count);
+/* Large pieces are going: where the receiver is far, and much has gone, ask for a ring that does not lie in the caches. */
+void stream__ask_for_far_ring(stream_t *stream);
 /* An urgent byte may go: the receiver has consented, or does now.  False: the direction is the kernel's from here on. */
 bool stream__receiver_understands(stream_t *stream);
 /* Waits for what keeps `left` bytes from going: room in the ring (or the kernel carries now), room in the kernel's
@@ -233,13 +235,13 @@ static inline void stream__sent(stream_t *stream, uint32_t count)
         stream__wake_reader(stream);
 }
 
-/* Offer the larger ring that the sender would like. */
+/* Offer the larger ring that the sender would like, or the largest that may be. */
 void stream__grow(stream_t *stream);
 
 static inline void stream__grow_if_asked(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    if (__builtin_expect(load_relaxed(&rx->flow->wanted) > rx->ring.size, 0) && rx->carrier == CARRIER_RING)
+    if (__builtin_expect(load_relaxed(&rx->flow->wanted) > rx->next_wanted, 0) && rx->carrier == CARRIER_RING)
         stream__grow(stream);
 }
 

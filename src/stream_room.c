@@ -7,7 +7,8 @@
 #define CONSENT_US 20000         /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
-#define RING_GROWS_TO (1u << 20) /* larger ones leave the caches, and carry nothing faster */
+#define RING_GROWS_TO (2u << 20)
+#define FAR_RING_WORTH (64u << 20) /* what has moved so much is expected to move more */
 
 /* ---- switching ---- */
 
@@ -104,6 +105,13 @@ void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count)
     while (wanted < RING_GROWS_TO && count > wanted / STREAM_WHOLE_SHARE)
         wanted *= 2;
     ask_for_ring(stream, wanted);
+}
+
+void stream__ask_for_far_ring(stream_t *stream)
+{
+    const half_t *tx = &stream->tx;
+    if (tx->copying.is_far && tx->position - tx->ring_began >= FAR_RING_WORTH)
+        ask_for_ring(stream, RING_GROWS_TO);
 }
 
 /* ---- waiting for room ---- */

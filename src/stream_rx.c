@@ -354,7 +354,7 @@ static bool is_quiet(const stream_t *stream)
     return load_acquire(&flow->tail) == rx->position &&
            (load_acquire(&flow->state) & ~(uint32_t)FLOW_HOLDS) == FLOW_ANNOUNCING &&
            load_relaxed(&flow->switches) == rx->switches && load_relaxed(&flow->urgents) == rx->urgent.count &&
-           load_relaxed(&flow->wanted) <= rx->ring.size && !load_relaxed(stream->link_death);
+           load_relaxed(&flow->wanted) <= rx->next_wanted && !load_relaxed(stream->link_death);
 }
 
 /* `count` of the bytes that look_for() has found, and make the way clear to the rest of them; or STREAM_FAULT. */
@@ -426,7 +426,7 @@ int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint
     bool taken = stream__take_clear(rx, bytes, there);
     if (!taken)
         there = (uint32_t)STREAM_FAULT;
-    else if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->ring.size)
+    else if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->next_wanted)
         return see_to_sender(stream, there);
     lock_release(&rx->lock);
     return (int)there;

@@ -64,7 +64,8 @@ static int put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, 
         if (!put(tx, bytes + done, part))
             return done ? (int)done : STREAM_FAULT;
         publish(stream, bytes + done, part, urgent && done + part == count);
-        copy_choices_note(&tx->copying, part, tx->ring.size);
+        if (copy_choices_note(&tx->copying, part, tx->ring.size))
+            stream__ask_for_far_ring(stream);
     }
     return (int)count;
 }

@@ -122,6 +122,49 @@ static void both_directions_at_once_while_small_rings_overflow(void **state)
     both_directions_at_once(8192, 30000);
 }
 
+enum { BULK_PIECE = 16384, BULK = 80 << 20 };
+
+/* Moves much, never more than a piece ahead of the reader.  The ring that it ends with; *early: the one half-way. */
+static uint32_t move_bulk(bool is_far, uint32_t receivers_max, uint32_t *early)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    unit_pair_open(&pair, 65536, 4 << 20);
+    pair.end[1].ring_max_bytes = receivers_max;
+    unit_promote(&pair);
+    half_t *tx = &pair.end[0].tx, *rx = &pair.end[1].rx;
+    for (uint32_t moved = 0; moved < BULK; moved += BULK_PIECE) {
+        tx->copying.is_far = is_far; /* whatever the processors of this machine say */
+        tx->copying.farness = is_far ? COPY_FARNESS_MAX : 0;
+        assert_int_equal(unit_send(&pair.end[0], 6, moved, BULK_PIECE, true), BULK_PIECE);
+        unit_expect(&pair.end[1], 6, moved, BULK_PIECE);
+        if (moved < BULK / 2)
+            *early = tx->ring.size;
+    }
+    uint32_t size = tx->ring.size;
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, false), STREAM_AGAIN);
+    assert_true(load_relaxed(&rx->flow->wanted) <= rx->next_wanted); /* or each receive would look into it again */
+    unit_pair_close(&pair);
+    return size;
+}
+
+static void bulk_to_a_far_receiver_gets_a_larger_ring_without_a_stall(void **state)
+{
+    uint32_t early;
+    (void)state;
+    assert_int_equal(move_bulk(true, 4 << 20, &early), 2 << 20);
+    assert_int_equal(early, 65536);
+    assert_int_equal(move_bulk(false, 4 << 20, &early), 65536);
+}
+
+static void a_receiver_gives_as_much_of_a_wish_as_it_may(void **state)
+{
+    uint32_t early;
+    (void)state;
+    assert_int_equal(move_bulk(true, 131072, &early), 131072);
+    assert_int_equal(move_bulk(true, 65536, &early), 65536);
+}
+
 /* A process that dies with bytes of ours unread has its connections reset, which takes away what it has sent and is not
  * in our receive buffer yet.  The kernel tells of the reset once, perhaps to another thread, and then of an end.  Whoever
  * has announced those bytes is no liar. */
@@ -152,6 +195,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stream_that_was_closed_serves_the_next_connection),
         cmocka_unit_test(both_directions_at_once_while_rings_grow),
         cmocka_unit_test(both_directions_at_once_while_small_rings_overflow),
+        cmocka_unit_test(bulk_to_a_far_receiver_gets_a_larger_ring_without_a_stall),
+        cmocka_unit_test(a_receiver_gives_as_much_of_a_wish_as_it_may),
         cmocka_unit_test(announced_bytes_that_the_kernel_loses_are_a_reset_and_no_lie),
     };
     return unit_main(argc, argv, tests);
