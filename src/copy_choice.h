@@ -47,13 +47,15 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 #define COPY_CLASSES 2u          /* what is fastest for large pieces need not be for smaller ones */
 #define COPY_LARGE 32768u
 #define COPY_DISTANCES 2u        /* near, far */
+#define COPY_LOCAL_TICKS 50u     /* a line that this processor still had takes less, however far the other is */
 #define COPY_FAR_TICKS 200u      /* siblings of one core take a third of that, cores far apart take more */
-#define COPY_FARNESS_MAX 6u
-#define COPY_FARNESS_STEP 2u
+#define COPY_FARNESS_MAX 24u
+#define COPY_NEAR_STEP (COPY_FARNESS_MAX / 2)
 
 /* A choice for each class and distance.  How far the processors are from each other is told by how long a line takes to
- * load that the other one has just written: `farness` goes up with one that took long, down by half as much with others,
- * and at its ends the receiver is taken to be far, or near. */
+ * load that the other one has just written: `farness` goes up by one with a load that took long, and down, and at its ends
+ * the receiver is taken to be far, or near.  A load from a near processor may take long, behind large copies more often
+ * than not; one from a far processor is never quick.  So a quick one counts for many. */
 typedef struct copy_choices {
     copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
     uint32_t farness;
@@ -99,11 +101,11 @@ static inline bool copy_choices_want_load(copy_choices_t *choices, uint32_t coun
 
 static inline void copy_choices_note_load(copy_choices_t *choices, uint64_t ticks)
 {
-    uint32_t farness = choices->farness;
-    if (ticks >= COPY_FAR_TICKS)
-        choices->farness = farness + COPY_FARNESS_STEP < COPY_FARNESS_MAX ? farness + COPY_FARNESS_STEP : COPY_FARNESS_MAX;
-    else
-        choices->farness = farness > COPY_FARNESS_STEP / 2 ? farness - COPY_FARNESS_STEP / 2 : 0;
+    uint32_t farness = choices->farness, down = ticks < COPY_LOCAL_TICKS ? 1 : COPY_NEAR_STEP;
+    if (ticks < COPY_FAR_TICKS)
+        choices->farness = farness > down ? farness - down : 0;
+    else if (farness < COPY_FARNESS_MAX)
+        choices->farness = farness + 1;
     if (choices->farness == (choices->is_far ? 0 : COPY_FARNESS_MAX))
         copy_choices_move(choices, !choices->is_far);
 }

@@ -274,7 +274,7 @@ static void slow_loads_tell_that_the_receiver_is_far(void **state)
     copy_choices_note_load(&choices, 3000); /* an interrupt */
     assert_false(choices.is_far);
     const copy_choice_t *near = copy_choices_for(&choices, COPY_LARGE);
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 2 * COPY_FARNESS_MAX; i++)
         copy_choices_note_load(&choices, i % 4 == 3 ? 20 : COPY_FAR_TICKS + 50);
     assert_true(choices.is_far);
     assert_ptr_not_equal(copy_choices_for(&choices, COPY_LARGE), near);
@@ -285,6 +285,22 @@ static void slow_loads_tell_that_the_receiver_is_far(void **state)
     assert_ptr_equal(copy_choices_for(&choices, COPY_LARGE), near);
     copy_choices_begin(&choices);
     assert_false(choices.is_far);
+}
+
+/* Behind large copies most loads from a near processor are slow, too. */
+static void a_quick_load_counts_for_many_slow_ones(void **state)
+{
+    copy_choices_t choices;
+    (void)state;
+    copy_choices_begin(&choices);
+    for (unsigned i = 0; i < 1000; i++) {
+        copy_choices_note_load(&choices, i % 7 == 3 ? 90 : 270);
+        assert_true(i < 100 || !choices.is_far);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        copy_choices_note_load(&choices, i % 200 == 150 ? 90 : 270);
+        assert_true(i < 100 || choices.is_far);
+    }
 }
 
 static void a_line_just_looked_at_tells_nothing(void **state)
@@ -363,6 +379,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
         cmocka_unit_test(each_class_and_distance_learns_for_itself),
         cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),
+        cmocka_unit_test(a_quick_load_counts_for_many_slow_ones),
         cmocka_unit_test(a_line_just_looked_at_tells_nothing),
         cmocka_unit_test(small_pieces_have_no_choice),
     };
