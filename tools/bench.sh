@@ -18,8 +18,8 @@
 #   --draws    start all programs anew so many times, for the memory that they get (--speed, --pointers: 5; others: 1)
 #   --near     begin a sample only while the cores are near
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
-# Between draws all programs are running, asleep but for the pair that is being measured. Every sample is tagged near or far
-# by the cache-line round trip of the two cores right before and after it; samples that saw both are dropped. Prints a
+# Within a draw all programs run, asleep but for the pair that is being measured. Every sample is tagged near or far by
+# the cache-line round trip of the two cores right before and after it; samples that saw both are dropped. Prints a
 # table for each state; writes everything to build/bench.json (or FILE).
 set -euo pipefail
 # shellcheck source=tools/lib.sh
@@ -97,7 +97,8 @@ take_all_sessions() {
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         note "$one: $share s"
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" "${near[@]}" \
-            "${free[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" || { note "$one was not completed"; status=1; }
+            "${free[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
+            { note "$one was not completed"; status=1; }
     done
     perl "$root/bench/plots.pl" "$build/bench" "$build/bench"
     return $status
