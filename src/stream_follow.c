@@ -89,15 +89,28 @@ static void drop_old_ring(stream_t *stream)
     rx->ring = (vmmc_region_t){0};
 }
 
-/* For the time after an overflow: the ring we have, or a larger one if the sender asked for that. */
-static void offer_after_overflow(stream_t *stream)
+/* Who reads in place pulls the bytes into no buffer of its own; a ring that stays in the caches is faster for it than one
+ * that takes more. */
+static bool borrows_most(const half_t *rx)
+{
+    return rx->counters.in_place > rx->counters.bytes / 2;
+}
+
+static uint32_t largest_ring(const stream_t *stream)
+{
+    uint32_t largest = stream->ring_max_bytes;
+    return largest > BORROWED_RING_MAX && borrows_most(&stream->rx) ? BORROWED_RING_MAX : largest;
+}
+
+void stream__grow(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    uint32_t wanted = load_relaxed(&rx->flow->wanted), size = rx->ring.size;
     if (rx->offered.handle != rx->ring.handle)
         return; /* a larger one is on offer already */
-    while (size < wanted && size < stream->ring_max_bytes)
+    uint32_t wanted = load_relaxed(&rx->flow->wanted), largest = largest_ring(stream), size = rx->ring.size;
+    while (size < wanted && size < largest)
         size *= 2;
+    rx->next_wanted = wanted;
     if (size > rx->ring.size)
         offer_ring(stream, size);
 }
@@ -117,7 +130,7 @@ static int follow(stream_t *stream, uint32_t carrier)
         rx->carrier = CARRIER_RING;
     } else if (action == RX_FOLLOW_KERNEL) {
         if (!rx->busy)
-            offer_after_overflow(stream);
+            stream__grow(stream); /* for the time after the overflow */
         drop_old_ring(stream);
         rx->carrier = CARRIER_KERNEL;
     } else {
@@ -193,31 +206,6 @@ uint32_t stream__arrived(stream_t *stream, const sight_t *sight, uint32_t presen
 }
 
 /* ---- taking bytes ---- */
-
-/* Who reads in place pulls the bytes into no buffer of its own; a ring that stays in the caches is faster for it than one
- * that takes more. */
-static bool borrows_most(const half_t *rx)
-{
-    return rx->counters.in_place > rx->counters.bytes / 2;
-}
-
-static uint32_t largest_ring(const stream_t *stream)
-{
-    uint32_t largest = stream->ring_max_bytes;
-    return largest > BORROWED_RING_MAX && borrows_most(&stream->rx) ? BORROWED_RING_MAX : largest;
-}
-
-void stream__grow(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    uint32_t wanted = load_relaxed(&rx->flow->wanted), largest = largest_ring(stream);
-    uint32_t size = wanted < largest ? wanted : largest;
-    if (rx->offered.handle != rx->ring.handle)
-        return; /* a larger one is on offer already */
-    rx->next_wanted = wanted;
-    if (size > rx->ring.size && (size & (size - 1)) == 0)
-        offer_ring(stream, size);
-}
 
 /* A hard close throws away what is under way, and Wine shows the kernel's reset as an end.  Whatever else ended the
  * connection, it need not have been the other process. */

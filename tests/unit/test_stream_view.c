@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { RING = 4096, SEED = 3 };
+enum { RING = 4096, CACHED_RING = 1 << 20, SEED = 3 };
 
 static transfer_t request(const stream_t *stream, void *first, uint32_t count, bool blocking)
 {
@@ -235,6 +235,40 @@ static void counters_tell_the_roads_apart(void **state)
     assert_true(before[1].received.by_kernel >= 1);
     assert_int_equal(after[0].send_ring, RING);
     assert_int_equal(after[1].receive_ring, RING);
+    unit_pair_close(&pair);
+}
+
+/* All that lies in the ring, and nothing of the kernel's. */
+static uint32_t read_in_place(stream_t *receiver, uint32_t from)
+{
+    view_t view;
+    int count;
+    while ((count = borrow(receiver, CACHED_RING, &view)) > 0) {
+        check(&view, from, (uint32_t)count);
+        assert_int_equal(release(receiver, &view, (uint32_t)count), count);
+        from += (uint32_t)count;
+    }
+    return from;
+}
+
+/* Its sender asks for more when the ring overflows; the offer comes when the receiver follows it into the kernel. */
+static void a_reader_in_place_gets_no_ring_beyond_the_caches(void **state)
+{
+    unit_pair_t pair;
+    uint32_t sent = CACHED_RING / 2, got;
+    (void)state;
+    unit_pair_open(&pair, CACHED_RING, 4 * CACHED_RING);
+    unit_promote(&pair);
+    unit_send(&pair.end[0], SEED, 0, sent, true);
+    got = read_in_place(&pair.end[1], 0);
+    assert_int_equal(got, sent);
+    while (pair.end[0].tx.carrier == CARRIER_RING)
+        sent += (uint32_t)unit_send(&pair.end[0], SEED, sent, CACHED_RING / 4, true);
+    assert_true(load_relaxed(&pair.end[1].rx.flow->wanted) > CACHED_RING);
+    got = read_in_place(&pair.end[1], got);
+    assert_int_equal(pair.end[1].rx.carrier, CARRIER_KERNEL);
+    assert_int_equal(pair.end[1].rx.offered.size, CACHED_RING);
+    unit_expect(&pair.end[1], SEED, got, sent - got);
     unit_pair_close(&pair);
 }
 
@@ -522,6 +556,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_a_ring_there_are_no_views),
         cmocka_unit_test(a_full_ring_grants_what_is_useful_or_nothing),
         cmocka_unit_test(counters_tell_the_roads_apart),
+        cmocka_unit_test(a_reader_in_place_gets_no_ring_beyond_the_caches),
         cmocka_unit_test(what_is_held_outlives_the_other_ends_close),
         cmocka_unit_test(closing_ends_what_is_held),
         cmocka_unit_test(a_reservation_outlives_its_ring),
