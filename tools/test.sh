@@ -4,6 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$root"
+export WINEDEBUG=${WINEDEBUG:--all,err+all} # a program that Wine cannot start says nothing else
 presets=(native-asan native-tsan native native-fuzz x86_64 i686)
 tools/setup.sh
 tools/build.sh "${presets[@]}"
