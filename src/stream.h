@@ -13,6 +13,7 @@
 #include "carrier.h"
 #include "copy_choice.h"
 #include "lock.h"
+#include "moderation.h"
 #include "shm_layout.h"
 #include "wait.h"
 
@@ -104,6 +105,7 @@ typedef struct half {
     word_t shown_since; /* ... and since when: wait_moment() */
     word_t kicks;       /* raised by this process to make spinning threads look again */
     uint32_t learnt_spin;
+    moderation_t moderation; /* receiver */
     bool patient;       /* its waits are long of late, so a sleeper does not look twice */
     uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
     uint32_t next_wanted;  /* sender: the ring that it would like; receiver: the largest wish that it has seen to */

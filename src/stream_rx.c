@@ -311,17 +311,53 @@ static inline uint32_t look_for(half_t *rx, uint32_t count)
     return left < count ? left : count;
 }
 
+static bool has_news(half_t *rx)
+{
+    if (load_relaxed(&rx->flow->tail) == rx->position)
+        return false;
+    stream__hide_locked(rx, &rx->flow->reader);
+    return true;
+}
+
+static void let_pass(uint32_t ticks)
+{
+    for (uint64_t began = cpu_ticks(); cpu_ticks() - began < ticks;)
+        cpu_pause();
+}
+
+/* The glance of a receiver that has emptied the ring with `since` calls in a row. */
+static __attribute__((noinline)) bool glance_in_flow(half_t *rx, uint32_t since)
+{
+    uint32_t pause = moderation_pause(&rx->moderation, since);
+    if (pause)
+        let_pass(pause);
+    uint64_t began = cpu_ticks(), before = began;
+    for (unsigned look = 0; look < GLANCES; look++) {
+        if (has_news(rx)) {
+            cpu_await_loads();
+            moderation_note_news(&rx->moderation, before - began, cpu_ticks() - before);
+            return true;
+        }
+        cpu_pause();
+        before = cpu_ticks();
+    }
+    moderation_note_none(&rx->moderation);
+    return false;
+}
+
 /* In a quick exchange the answer comes within the time that the slow path would take to prepare for waiting.  The lock
- * is held meanwhile, so it is two or three microseconds at the most, and none where spinning has not paid. */
+ * is held meanwhile, so it is two or three microseconds at the most, some more in full flow, and none where spinning has
+ * not paid. */
 static bool glance(half_t *rx)
 {
     if (spin_budget_us(&rx->learnt_spin) == 0)
         return false;
+    uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls);
+    if (since >= MODERATION_LEAST)
+        return glance_in_flow(rx, since);
     for (unsigned look = 0; look < GLANCES; look++) {
-        if (load_relaxed(&rx->flow->tail) != rx->position) {
-            stream__hide_locked(rx, &rx->flow->reader);
+        if (has_news(rx))
             return true;
-        }
         cpu_pause();
     }
     return false;
