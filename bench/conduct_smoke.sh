@@ -61,3 +61,16 @@ grep -q '^far.*: not seen in 1 s' "$scratch/table" || fail "the table does not s
     "$scratch/table")" -eq 13 ] || fail "the table has not thirteen rows"
 perl -MJSON::PP -0777 -ne 'decode_json($_)->{summary}{near}{"rtt:64:"}{ring}{median} > 0 or exit 1' "$scratch/json" ||
     fail "the JSON file lacks the ring"
+
+# usage: verdict COUNT      on a round trip that so many samples tell of
+verdict() {
+    local i pair
+    for ((i = 0; i < $1; i++)); do
+        for pair in ours:1 builtin:1000; do
+            printf '{"test":"rtt:64:","variant":"%s","before":0.1,"after":0.1,"result":{"median_us":%s}}\n' \
+                "${pair%:*}" "${pair#*:}"
+        done
+    done | perl "$here/summary.pl" --near-limit 0.2 --seconds 1 --json "$scratch/json" | grep '^round trip at least'
+}
+[[ $(verdict 7) == *1000x,\ met* ]] || fail "seven samples are not enough for a verdict"
+[[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are enough for a verdict"

@@ -91,6 +91,8 @@ my @targets = (
     { text => 'CPU time of a recv blocked for 5 s under 20 ms', tests => qr/^idle:64:5000$/, under => 20 },
 );
 
+use constant SAMPLES_LEAST => 7;
+
 sub median {
     my @sorted = sort { $a <=> $b } @_;
     return undef unless @sorted;
@@ -291,17 +293,26 @@ sub value_of_test {
     return scalar((sort { $a <=> $b } @all)[0]);
 }
 
-# The worst, and the test in which it was met.
+# A median of fewer is an accident; long slices are few by their nature.
+sub has_enough {
+    my ($target, $test, $table) = @_;
+    my @others = ref $target->{than} ? @{ $target->{than} } : $target->{than} || ();
+    my @compared = grep { $_ } map { $table->{$test}{$_} } $target->{of} || 'ours', @others;
+    return !grep { !$_->{long} && $_->{count} < SAMPLES_LEAST } @compared;
+}
+
+# The worst, and the test in which it was met; without a value if no test has enough samples.
 sub value_of {
     my ($target, $table) = @_;
-    my @all = sort { $a->[0] <=> $b->[0] } grep { defined $_->[0] }
-        map { [scalar(value_of_test($target, $_, $table)), $_] } grep { $_ =~ $target->{tests} } keys %$table;
-    return @all ? @{ $all[ $target->{than} ? 0 : -1 ] } : ();
+    my @measured = grep { defined $_->[0] }
+        map { [scalar(value_of_test($target, $_, $table)), $_] } grep { $_ =~ $target->{tests} } sort keys %$table;
+    my @all = sort { $a->[0] <=> $b->[0] } grep { has_enough($target, $_->[1], $table) } @measured;
+    return @all ? @{ $all[ $target->{than} ? 0 : -1 ] } : @measured ? (undef, $measured[0][1]) : ();
 }
 
 sub verdict_of {
-    my ($target, $value) = @_;
-    return 'not measured' unless defined $value;
+    my ($target, $value, $test) = @_;
+    return defined $test ? 'too few samples' : 'not measured' unless defined $value;
     my $met = $target->{than} ? $value >= $target->{at_least} : $value < $target->{under};
     return $met ? 'met' : 'MISSED';
 }
@@ -313,7 +324,7 @@ sub judge_targets {
         my %verdict = (target => $target->{text}, unit => $target->{than} ? 'x' : '');
         for my $state (qw(near far)) {
             my ($value, $test) = value_of($target, $summary->{$state} || {});
-            $verdict{$state} = { value => $value, verdict => verdict_of($target, $value), test => $test };
+            $verdict{$state} = { value => $value, verdict => verdict_of($target, $value, $test), test => $test };
         }
         push @verdicts, \%verdict;
     }
