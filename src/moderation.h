@@ -22,20 +22,23 @@
 #include <stdint.h>
 
 #define MODERATION_LEAST 4u          /* calls since the last look; fewer are no flow */
+#define MODERATION_LARGEST 2048u     /* bytes in a call, on average: of larger ones a line more or less is no matter */
 #define MODERATION_EACH_TICKS 80u    /* of the time-stamp counter, as all ticks here */
 #define MODERATION_MOST_TICKS 16000u /* 4 to 8 us */
 
 typedef struct moderation {
-    uint32_t calls; /* that had succeeded by the last look */
-    bool flows;     /* then the other end had gone on by itself */
+    uint32_t calls, bytes; /* that had succeeded, and been moved, by the last look */
+    bool flows;            /* then the other end had gone on by itself */
 } moderation_t;
 
-/* Before a look: how many of `calls` calls in all came after the last one. */
-static inline uint32_t moderation_begin(moderation_t *moderation, uint32_t calls)
+/* Before a look: how many of `calls` calls in all, which have moved `bytes` in all, came after the last one; 0 if they
+ * were of large pieces. */
+static inline uint32_t moderation_begin(moderation_t *moderation, uint32_t calls, uint32_t bytes)
 {
-    uint32_t since = calls - moderation->calls;
+    uint32_t since = calls - moderation->calls, moved = bytes - moderation->bytes;
     moderation->calls = calls;
-    return since;
+    moderation->bytes = bytes;
+    return moved / MODERATION_LARGEST <= since ? since : 0;
 }
 
 /* Ticks to let pass first. */

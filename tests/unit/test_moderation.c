@@ -5,11 +5,13 @@
 
 enum { LOAD = 1200 };
 
+static uint32_t bytes_each = 64;
+
 /* `count` more calls, then a look that brings news after `waited` ticks; the pause before it. */
 static uint32_t empty(moderation_t *moderation, uint32_t *calls, uint32_t count, uint64_t waited)
 {
     *calls += count;
-    uint32_t pause = moderation_pause(moderation, moderation_begin(moderation, *calls));
+    uint32_t pause = moderation_pause(moderation, moderation_begin(moderation, *calls, *calls * bytes_each));
     moderation_note_news(moderation, waited, LOAD);
     return pause;
 }
@@ -19,7 +21,7 @@ static void in_full_flow_the_pause_fits_what_has_come(void **state)
     moderation_t moderation = {0};
     uint32_t calls = UINT32_MAX - 10; /* counts go round */
     (void)state;
-    moderation_begin(&moderation, calls);
+    moderation_begin(&moderation, calls, calls * bytes_each);
     assert_int_equal(empty(&moderation, &calls, 20, 0), 0); /* it is not known yet */
     assert_int_equal(empty(&moderation, &calls, 20, LOAD - 1), 20 * MODERATION_EACH_TICKS);
     assert_int_equal(empty(&moderation, &calls, 40, 0), 40 * MODERATION_EACH_TICKS);
@@ -35,6 +37,20 @@ static void few_messages_are_no_flow(void **state)
     for (int i = 0; i < 10; i++)
         assert_int_equal(empty(&moderation, &calls, MODERATION_LEAST - 1, 0), 0);
     assert_int_equal(empty(&moderation, &calls, MODERATION_LEAST, 0), MODERATION_LEAST * MODERATION_EACH_TICKS);
+}
+
+static void large_pieces_are_no_flow_of_messages(void **state)
+{
+    moderation_t moderation = {0};
+    uint32_t calls = 0;
+    (void)state;
+    bytes_each = MODERATION_LARGEST;
+    empty(&moderation, &calls, 20, 0);
+    assert_int_not_equal(empty(&moderation, &calls, 20, 0), 0);
+    bytes_each = 2 * MODERATION_LARGEST;
+    empty(&moderation, &calls, 20, 0);
+    assert_int_equal(empty(&moderation, &calls, 20, 0), 0);
+    bytes_each = 64;
 }
 
 /* Many messages at a time, and the next ones only after they have been answered: a journey there and one back. */
@@ -76,6 +92,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_full_flow_the_pause_fits_what_has_come),
         cmocka_unit_test(few_messages_are_no_flow),
+        cmocka_unit_test(large_pieces_are_no_flow_of_messages),
         cmocka_unit_test(answers_are_not_kept_waiting),
         cmocka_unit_test(pauses_grow_for_quick_senders_alone),
     };
