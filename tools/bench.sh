@@ -4,6 +4,8 @@
 #                       [--free] [--json FILE]
 #   SESSION, one of (with its seconds, apart from the start and what is measured once):
 #   --speed    latency and bandwidth (180); this one if none is named          --quick    three tests of it (30)
+#   --limits   messages and large pieces against the bare limits, while the cores are near alone: for machines that
+#              seldom are, where a session of both states has few samples of that (150)
 #   --pointers transfers without copies (docs/extension-api.md), against the copying ones (120)
 #   --select   one, 64 and 1,000 sockets, one of them active; waking up (120)
 #   --connections  connections that live for one exchange (60)
@@ -11,11 +13,12 @@
 #   --scale    1 to 4,000 open connections: their cost in time, memory and descriptors (120)
 #   --backends 64 and 32 bit, both together; sleeping on events (90)
 #   --peers    MPICH and UCX, where they are installed: tools/setup.sh --peers (60)
-#   --all      all of these one after the other, with --seconds shared out among them (1100); then the plots: each
+#   --all      all of these one after the other, with --seconds shared out among them (1250); then the plots: each
 #              session's figures are build/bench/SESSION.json then, the plots build/bench/*.svg
 #   --publish  puts what --all has measured into docs/performance.md and docs/plots
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
-#   --draws    start all programs anew so many times, for the memory that they get (--speed, --pointers: 5; others: 1)
+#   --draws    start all programs anew so many times, for the memory that they get (--speed, --limits, --pointers: 5;
+#              others: 1)
 #   --near     begin a sample only while the cores are near
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
 # Within a draw all programs run, asleep but for the pair that is being measured. Every sample is tagged near or far by
@@ -36,6 +39,7 @@ declare -A session_tests=(
     [speed]="idle:64:5000 rtt:64: rtt:64:select rtt:64:poll msgs:1: msgs:8: msgs:64: bw:4096: bw:16384: bw:65536:
         bw:262144: bw:1048576: rtt:1024: rtt:4096: rtt:16384: udp:64: rtt:64:mixed"
     [quick]="rtt:64: msgs:64: bw:65536:"
+    [limits]="rtt:64: msgs:1: msgs:64: bw:16384: bw:65536: bw:262144: bw:1048576:"
     [pointers]="bw:65536: bw:262144: bw:1048576: transmit:65536: transmit:1048576:"
     [select]="rtt:64:select rtt:64:select-c64 rtt:64:select-c64-kernel rtt:64:select-c1000
         ready:64: ready:64:c64 ready:64:c64-kernel ready:64:c1000 empty:64: empty:64:c64 empty:64:c64-kernel
@@ -51,19 +55,20 @@ declare -A session_tests=(
     [backends]="rtt:64: msgs:64: bw:65536: bw:1048576: wake:64:t1000"
     [peers]="rtt:64: rtt:4096: msgs:64:"
 )
-declare -A session_seconds=([speed]=180 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=120 [load]=240
-    [backends]=90 [peers]=60)
+declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=120
+    [load]=240 [backends]=90 [peers]=60)
 # How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run.
-declare -A session_draws=([speed]=5 [pointers]=5)
-sessions_of_all=(speed pointers select connections scale load backends peers)
+declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5)
+sessions_of_all=(speed limits pointers select connections scale load backends peers)
 
-usage() { sed -n '2,23s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,26s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
     session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
-            --all | --speed | --quick | --pointers | --select | --connections | --load | --scale | --backends | --peers)
+            --all | --speed | --limits | --quick | --pointers | --select | --connections | --load | --scale | --backends | \
+                --peers)
                 session=${1#--} ;;
             --publish) publish; exit ;;
             --free) pin_ends= ;;
@@ -78,6 +83,7 @@ take_options() {
         esac
         shift
     done
+    [ "$session" != limits ] || near=(--near-below "$near_limit")
     [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
     [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ && ${draws:-1} =~ ^[1-9][0-9]*$ ]] ||
@@ -158,6 +164,8 @@ parts_of() {
             ${ucx:+ucx/10}) ;;
         peers:*) list=(builtin ${ours:+ours} tcp unix ring ${mpich:+mpich} ${ucx:+ucx/10}) ;;
         select:* | scale:* | connections:*) list=(builtin ${ours:+ours} tcp) ;;
+        limits:bw:*) list=(${ours:+ours} ring copy1 copy4 copynt) ;;
+        limits:*) list=(${ours:+ours} ring) ;;
         *:udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
         *:select | *:poll) list=(builtin ${ours:+ours} tcp unix) ;;
         *:mixed) list=(builtin ${ours:+ours@outward}) ;;
