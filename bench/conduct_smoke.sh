@@ -74,3 +74,12 @@ verdict() {
 }
 [[ $(verdict 7) == *1000x,\ met* ]] || fail "seven samples are not enough for a verdict"
 [[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are enough for a verdict"
+
+perl "$here/summary.pl" --near-only --seconds 9 --json "$scratch/json" </dev/null >"$scratch/table" ||
+    fail "a state that does not come is no error where it is waited for"
+grep -q 'near was not seen in 9 s' "$scratch/table" || fail "the table does not say that near was not seen"
+printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
+mv "$scratch/json" "$scratch/json.json"
+perl "$here/tables.pl" "$scratch" "$scratch/document"
+grep -qx '\*near\*: not seen.' "$scratch/document" || fail "nor does the document"
+if perl "$here/summary.pl" --json "$scratch/json" </dev/null 2>/dev/null; then fail "no samples are no error"; fi

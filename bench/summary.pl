@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # Turns the samples of tools/bench.sh (lines of JSON on standard input) into medians for each machine state, a table
 # on standard output and a JSON file.
-# usage: summary.pl --near-limit MICROSECONDS --pair PAIR --seconds N --session NAME --json FILE
+# usage: summary.pl --near-limit MICROSECONDS [--near-only] --pair PAIR --seconds N --session NAME --json FILE
+#   --near-only    samples were begun near alone, if that was ever seen
 use strict;
 use warnings;
 use Getopt::Long;
@@ -263,6 +264,10 @@ sub print_states {
     my ($summary, $samples, $option) = @_;
     my @seen = map { @$_{qw(before after)} } @$samples;
     my %has_short = map { $_->{test} => 1 } grep { !$_->{long} } @$samples;
+    if (!@$samples) {
+        printf "\nnear was not seen in %d s, and only then a sample was to begin\n", $option->{seconds};
+        return;
+    }
     for my $state (qw(near far)) {
         my $heading = sprintf '%s: cache-line round trip %s %.2f us', $state, $state eq 'near' ? 'under' : 'from',
             $option->{'near-limit'};
@@ -270,6 +275,8 @@ sub print_states {
         if (@trips) {
             print_state("$heading, its median " . figure(median(@trips)), $summary->{$state},
                 tests_in_order(@$samples), \%has_short);
+        } elsif ($state eq 'far' && $option->{'near-only'}) {
+            last;
         } elsif (!%has_short) {
             print_state('long slices, in any state', $summary->{$state}, tests_in_order(@$samples), \%has_short);
             last;
@@ -367,18 +374,19 @@ sub write_json {
 
 sub main {
     my %option = ('near-limit' => 0.2, pair => '64-64', seconds => 0, session => 'speed');
-    GetOptions(\%option, 'near-limit=f', 'pair=s', 'seconds=i', 'session=s', 'json=s') or exit 2;
-    my @samples = read_samples($option{'near-limit'}) or die "summary: there are no samples\n";
+    GetOptions(\%option, 'near-limit=f', 'near-only', 'pair=s', 'seconds=i', 'session=s', 'json=s') or exit 2;
+    my @samples = read_samples($option{'near-limit'});
+    @samples || $option{'near-only'} or die "summary: there are no samples\n";
     my %measured = map { $_->{variant} => 1 } @samples;
     $measured{limit} = 1 if grep { /^copy/ } keys %measured;
     @variants = grep { $measured{$_} } @variants;
     my $summary = summarize(@samples);
-    my %count;
+    my %count = map { $_ => 0 } qw(near far mixed long);
     $count{ $_->{long} ? 'long' : $_->{state} }++ for @samples;
     my @verdicts = judge_targets($summary, $option{session});
 
     printf "pair %s (server-client), %d samples: %d near, %d far, %d dropped because the state changed, %d long\n",
-        $option{pair}, scalar @samples, map { $count{$_} || 0 } qw(near far mixed long);
+        $option{pair}, scalar @samples, @count{qw(near far mixed long)};
     print_states($summary, \@samples, \%option);
     print_targets(grep { $_->{near}{verdict} ne 'not measured' || $_->{far}{verdict} ne 'not measured' } @verdicts);
     return unless $option{json};

@@ -50,7 +50,7 @@ sub tables_of {
     my $counts = $content->{counts};
     my $text = '';
     for my $state (qw(near far)) {
-        if (!$counts->{near} && !$counts->{far}) { # long slices alone: the same for both
+        if ($counts->{long} && !$counts->{near} && !$counts->{far}) { # long slices alone: the same for both
             return "\n" . table_of($content->{summary}{near} || {}, $regex, $field);
         }
         my $table = $counts->{$state} ? table_of($content->{summary}{$state} || {}, $regex, $field) : '';

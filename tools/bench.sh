@@ -269,7 +269,7 @@ main() {
     take_draws >"$scratch/samples" || status=1
     progress ""
     perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --session "$session" \
-        --json "$json" <"$scratch/samples"
+        ${near[0]:+--near-only} --json "$json" <"$scratch/samples"
     [ $status -eq 0 ] || die "the run ended early; see $pair_log"
 }
 
