@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # Puts the medians that tools/bench.sh has measured into a document, between the lines
 #     <!-- figures SESSION REGEX [FIELD] -->    and    <!-- end -->
-# as one table for each state that was seen: a row for each test whose name matches.
+# as one table for each state that was seen: a row for each test whose name matches.  Of fewer than seven samples there is
+# no figure, but for long slices, which are few by their nature.
 # usage: tables.pl FOLDER-OF-JSON DOCUMENT
 use strict;
 use warnings;
@@ -25,18 +26,26 @@ sub figure {
     return sprintf abs($value) >= 100 ? '%.0f' : abs($value) >= 10 ? '%.1f' : '%.2f', $value;
 }
 
+use constant SAMPLES_LEAST => 7;
+
+sub with_enough {
+    my ($row) = @_;
+    return { map { $_ => $row->{$_} } grep { $row->{$_}{long} || $row->{$_}{count} >= SAMPLES_LEAST } keys %$row };
+}
+
 sub sort_key { return $_[0] =~ s/(\d+)/sprintf '%09d', $1/ger }
 
 sub table_of {
     my ($rows, $regex, $field) = @_;
-    my @tests = sort { sort_key($a) cmp sort_key($b) } grep { $_ =~ $regex } keys %$rows;
-    my %seen = map { $_ => 1 } map { keys %{ $rows->{$_} } } @tests;
+    my %enough = map { $_ => with_enough($rows->{$_}) } grep { $_ =~ $regex } keys %$rows;
+    my @tests = sort { sort_key($a) cmp sort_key($b) } grep { %{ $enough{$_} } } keys %enough;
+    my %seen = map { $_ => 1 } map { keys %{ $enough{$_} } } @tests;
     my @variants = grep { $seen{$_} } @order;
     return '' unless @tests && @variants;
     my $text = '| | ' . join(' | ', map { $name{$_} || $_ } @variants) . " |\n|---|" . '---:|' x @variants . "\n";
     for my $test (@tests) {
         my @cells = map {
-            my $entry = $rows->{$test}{$_};
+            my $entry = $enough{$test}{$_};
             figure($entry && $entry->{$field}) . ($entry && $entry->{long} ? '*' : '')
         } @variants;
         $text .= '| ' . ($test =~ s/:$//r) . ' | ' . join(' | ', @cells) . " |\n";
@@ -54,7 +63,7 @@ sub tables_of {
             return "\n" . table_of($content->{summary}{near} || {}, $regex, $field);
         }
         my $table = $counts->{$state} ? table_of($content->{summary}{$state} || {}, $regex, $field) : '';
-        $text .= "\n*$state*" . ($table ? "\n\n$table" : ": not seen.\n");
+        $text .= "\n*$state*" . ($table ? "\n\n$table" : $counts->{$state} ? ": seen too seldom.\n" : ": not seen.\n");
     }
     return "$text";
 }
