@@ -102,7 +102,7 @@ take_all_sessions() {
     for one in "${sessions_of_all[@]}"; do
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         note "$one: $share s"
-        "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" "${near[@]}" \
+        "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${near[0]:+--near} \
             "${free[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
             { note "$one was not completed"; status=1; }
     done
