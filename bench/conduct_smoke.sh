@@ -74,6 +74,10 @@ verdict() {
 }
 [[ $(verdict 7) == *1000x,\ met* ]] || fail "seven samples are not enough for a verdict"
 [[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are enough for a verdict"
+printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
+mv "$scratch/json" "$scratch/json.json"
+perl "$here/tables.pl" "$scratch" "$scratch/document"
+grep -qx '\*near\*: seen too seldom.' "$scratch/document" || fail "six samples are enough for a figure"
 
 perl "$here/summary.pl" --near-only --seconds 9 --json "$scratch/json" </dev/null >"$scratch/table" ||
     fail "a state that does not come is no error where it is waited for"

@@ -92,7 +92,7 @@ my @targets = (
     { text => 'CPU time of a recv blocked for 5 s under 20 ms', tests => qr/^idle:64:5000$/, under => 20 },
 );
 
-use constant SAMPLES_LEAST => 7;
+use constant SAMPLES_LEAST => 7; # a median of fewer is an accident; long slices are few by their nature
 
 sub median {
     my @sorted = sort { $a <=> $b } @_;
@@ -152,10 +152,11 @@ sub read_samples {
     return @samples;
 }
 
-# Median of each field of the results, and how many there were; `median` is that of the field that counts.
+# Median of each field of the results, how many there were and whether they were enough; `median` is that of the field that
+# counts.
 sub entry_of {
     my ($field, $long, @results) = @_;
-    my %entry = (count => scalar @results, long => $long);
+    my %entry = (count => scalar @results, long => $long, enough => $long || @results >= SAMPLES_LEAST ? 1 : 0);
     for my $name (keys %{ $results[0] }) {
         my @numbers = grep { defined && /^-?[\d.]+(e[-+]?\d+)?$/i } map { $_->{$name} } @results;
         $entry{$name} = median(@numbers) if @numbers;
@@ -300,12 +301,10 @@ sub value_of_test {
     return scalar((sort { $a <=> $b } @all)[0]);
 }
 
-# A median of fewer is an accident; long slices are few by their nature.
 sub has_enough {
     my ($target, $test, $table) = @_;
     my @others = ref $target->{than} ? @{ $target->{than} } : $target->{than} || ();
-    my @compared = grep { $_ } map { $table->{$test}{$_} } $target->{of} || 'ours', @others;
-    return !grep { !$_->{long} && $_->{count} < SAMPLES_LEAST } @compared;
+    return !grep { $_ && !$_->{enough} } map { $table->{$test}{$_} } $target->{of} || 'ours', @others;
 }
 
 # The worst, and the test in which it was met; without a value if no test has enough samples.

@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # Puts the medians that tools/bench.sh has measured into a document, between the lines
 #     <!-- figures SESSION REGEX [FIELD] -->    and    <!-- end -->
-# as one table for each state that was seen: a row for each test whose name matches.  Of fewer than seven samples there is
-# no figure, but for long slices, which are few by their nature.
+# as one table for each state that was seen: a row for each test whose name matches, figures of what
+# summary.pl found to have enough samples.
 # usage: tables.pl FOLDER-OF-JSON DOCUMENT
 use strict;
 use warnings;
@@ -26,11 +26,9 @@ sub figure {
     return sprintf abs($value) >= 100 ? '%.0f' : abs($value) >= 10 ? '%.1f' : '%.2f', $value;
 }
 
-use constant SAMPLES_LEAST => 7;
-
 sub with_enough {
     my ($row) = @_;
-    return { map { $_ => $row->{$_} } grep { $row->{$_}{long} || $row->{$_}{count} >= SAMPLES_LEAST } keys %$row };
+    return { map { $_ => $row->{$_} } grep { $row->{$_}{enough} } keys %$row };
 }
 
 sub sort_key { return $_[0] =~ s/(\d+)/sprintf '%09d', $1/ger }
