@@ -32,22 +32,20 @@ typedef struct moderation {
 } moderation_t;
 
 /* Before a look: how many of `calls` calls in all, which have moved `bytes` in all, came after the last one; 0 if they
- * were of large pieces. */
+ * were too few, or of large pieces. */
 static inline uint32_t moderation_begin(moderation_t *moderation, uint32_t calls, uint32_t bytes)
 {
     uint32_t since = calls - moderation->calls, moved = bytes - moderation->bytes;
     moderation->calls = calls;
     moderation->bytes = bytes;
-    return moved / MODERATION_LARGEST <= since ? since : 0;
+    return since >= MODERATION_LEAST && moved / MODERATION_LARGEST <= since ? since : 0;
 }
 
 /* Ticks to let pass first. */
 static inline uint32_t moderation_pause(const moderation_t *moderation, uint32_t since)
 {
-    if (!moderation->flows || since < MODERATION_LEAST)
-        return 0;
     uint32_t most = MODERATION_MOST_TICKS / MODERATION_EACH_TICKS;
-    return (since < most ? since : most) * MODERATION_EACH_TICKS;
+    return !moderation->flows ? 0 : (since < most ? since : most) * MODERATION_EACH_TICKS;
 }
 
 /* There was news after `waited` ticks of looking, by a load that took `load`. */

@@ -353,7 +353,7 @@ static bool glance(half_t *rx)
     if (spin_budget_us(&rx->learnt_spin) == 0)
         return false;
     uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
-    if (since >= MODERATION_LEAST)
+    if (since)
         return glance_in_flow(rx, since);
     for (unsigned look = 0; look < GLANCES; look++) {
         if (has_news(rx))
