@@ -1,8 +1,9 @@
 /* api_select: select over user-level and kernel sockets in any mixture, and __WSAFDIsSet.
  *
  * User-level sockets are asked in user space.  A set without any goes straight to the kernel.  In a mixed set the kernel
- * sockets are looked at when nothing else is ready, and every half a millisecond when the rings are busy; for the sleep they
- * are handed to kpoll, so that the thread sleeps on its own waiter alone. */
+ * sockets are looked at when nothing else is ready, and every half a millisecond when the rings are busy; what was not ready
+ * is watched by kpoll from then on, and the kernel asked again when that has news.  For the sleep all are handed to kpoll, so
+ * that the thread sleeps on its own waiter alone. */
 #include "api.h"
 #include "kpoll.h"
 #include "sock_small.h"
@@ -104,17 +105,21 @@ static void release(selection_t *all)
     free(all->memory);
 }
 
-static void fill(selection_t *all)
+/* False: there is a number that is no socket of the program's, whatever the system would say of it. */
+static bool fill(selection_t *all)
 {
     member_t *member = all->members;
+    bool own = false;
     all->strangers = false;
     for (uint8_t kind = 0; kind < KINDS; kind++) {
         const wide_set_t *set = (const void *)all->sets[kind];
         for (u_int i = 0; i < set_count(all->sets[kind]); i++, member++) {
             *member = (member_t){.s = set->sockets[i], .sock = fdtab_get(set->sockets[i]), .kind = kind};
             all->strangers |= member->sock == NULL;
+            own |= !member->sock && kpoll_owns(member->s);
         }
     }
+    return !own;
 }
 
 /* ---- asking user-level sockets ---- */
@@ -227,12 +232,28 @@ static int ask_kernel(selection_t *all)
     if (enter_polls(all)) /* this call may ask many times, and a socket be closed in between */
         ready = real_select(0, kernel_set(all, READS), kernel_set(all, WRITES), kernel_set(all, EXCEPTS), &none);
     leave_polls(all);
-    for (unsigned i = 0; ready > 0 && i < all->count; i++) {
+    for (unsigned i = 0; ready >= 0 && i < all->count; i++) {
         member_t *member = &all->members[i];
-        if (member->by_kernel)
-            member->ready = api___WSAFDIsSet(member->s, (fd_set *)(void *)all->kernel_sets[member->kind]);
+        if (!member->by_kernel)
+            continue;
+        member->ready = ready > 0 && api___WSAFDIsSet(member->s, (fd_set *)(void *)all->kernel_sets[member->kind]);
+        if (!member->ready && member->sock && load_relaxed(&member->sock->may_stream))
+            kpoll_watch(&member->sock->kpoll, member->s, (kpoll_kind_t)member->kind);
     }
     return ready;
+}
+
+/* True if the kernel has nothing to tell that it had not told before.  Not for a program that does not want to wait: it may
+ * know from elsewhere that there is something, and the news may be on its way. */
+static bool is_kernel_quiet(const selection_t *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        const member_t *member = &all->members[i];
+        if (member->by_kernel &&
+            !(member->sock && kpoll_is_quiet(&member->sock->kpoll, member->s, (kpoll_kind_t)member->kind)))
+            return false;
+    }
+    return true;
 }
 
 /* A non-blocking connect shows its success in a select. */
@@ -449,12 +470,18 @@ static int report(selection_t *all)
     return total;
 }
 
-/* Where user-level sockets are ready, the kernel is asked about the others only if that was not done for a while: it takes
- * fifty times as long. */
-static bool is_time_for_kernel(const selection_t *all)
+/* Where user-level sockets are ready, the kernel is asked about the others only if that was not done for a while and there is
+ * something to be told: it takes fifty times as long. */
+static bool is_time_for_kernel(selection_t *all)
 {
-    return all->strangers || all->halfway ||
-           (all->kernel_members && wait_has_been_long(load_relaxed(&all->first_by_kernel->select_looked)));
+    if (all->strangers || all->halfway)
+        return true;
+    if (!all->kernel_members || !wait_has_been_long(load_relaxed(&all->first_by_kernel->select_looked)))
+        return false;
+    if (!is_kernel_quiet(all))
+        return true;
+    note_kernel_look(all);
+    return false;
 }
 
 /* One round: a result, or ASK_AGAIN. */
@@ -470,7 +497,7 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
         spin_learn(learnt_spin, true);
         return ASK_AGAIN;
     }
-    int found = ask_kernel(all);
+    int found = now < all->deadline && is_kernel_quiet(all) ? 0 : ask_kernel(all);
     if (found)
         return found < 0 ? SOCKET_ERROR : report(all);
     if (now >= all->deadline)
@@ -506,14 +533,13 @@ int WINAPI api_select(int ignored, fd_set *reads, fd_set *writes, fd_set *except
         return real_select(ignored, reads, writes, excepts, timeout);
     if (!allocate(&all))
         return wsaerr_fail(-WSAENOBUFS); /* which the system's own call may do as well */
-    fill(&all);
+    int result = fill(&all) ? ASK_AGAIN : wsaerr_fail(-WSAENOTSOCK);
     all.deadline = deadline_of(timeout);
-    int result;
-    do {
+    while (result == ASK_AGAIN) {
         result = select_round(&all, &learnt_spin);
         if (result == ASK_AGAIN && wait_is_cancelled())
             result = wsaerr_fail(-WSAEINTR);
-    } while (result == ASK_AGAIN);
+    }
     DWORD error = GetLastError();
     release(&all);
     SetLastError(error);

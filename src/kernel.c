@@ -1,6 +1,7 @@
 /* kernel: see kernel.h. */
 #include "kernel.h"
 
+#include "nt.h"
 #include "os.h"
 #include "wsaerr.h"
 
@@ -214,4 +215,17 @@ bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t 
     if (same)
         return self->port != peer->port; /* a connection to itself has only one end */
     return (is_loopback(self) && is_loopback(peer)) || is_own_address(socket, peer);
+}
+
+/* ---- a socket of the library's own ---- */
+
+void *kernel_open_endpoint(void)
+{
+    SOCKET s = real_socket(AF_INET, SOCK_DGRAM, 0);
+    if (s == INVALID_SOCKET)
+        return NULL;
+    real_shutdown(s, 2); /* both ways: who receives from it by mistake shall not wait */
+    HANDLE copy = nt_copy_handle((HANDLE)s);
+    real_closesocket(s);
+    return copy;
 }

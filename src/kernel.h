@@ -26,6 +26,10 @@ int kernel_error(uintptr_t socket);
 /* True if an urgent byte waits, or is next, that is not in line. */
 bool kernel_has_urgent(uintptr_t socket);
 bool kernel_at_mark(uintptr_t socket);
+/* A handle of the socket driver for polls of others (kpoll): a whole socket, since Wine's server ends, with every program, if
+ * anybody asks about one that is half made, as a bare handle of the driver is for ever; the program may, with a number that
+ * it has closed.  A copy, which WSACleanup does not close.  NULL: none. */
+void *kernel_open_endpoint(void);
 /* Sleep until the socket is ready or `deadline` (os_now_us) has passed; 0, -WSAETIMEDOUT or what the system says. */
 int kernel_wait_until(uintptr_t socket, bool writable, uint64_t deadline);
 

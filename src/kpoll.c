@@ -8,7 +8,10 @@
 #include <stdlib.h>
 
 #define IOCTL_AFD_POLL_CODE 0x00012024u
-#define LEAVING_US 50000 /* a poll that does not wait takes a hundredth of that */
+#define PATIENT_US 500000  /* a poll that does not wait takes a thousandth of that, on a busy machine a tenth */
+#define IMPATIENT_US 10000 /* once one has not left: its thread was ended in the middle of it */
+#define TRUST_US 100000    /* then ask: a poll whose thread was ended may never tell */
+#define STATUS_TIMEOUT_CODE ((NTSTATUS)0x102)
 #define STATUS_PENDING_CODE ((NTSTATUS)0x103)
 
 enum afd_event {
@@ -50,39 +53,34 @@ typedef struct kpoll_op {
     bool pending, orphan;
     word_t fired;
     kpoll_wait_t *waits;
+    uint64_t watched_us; /* by kpoll_watch(), on os_now_us() */
     afd_poll_t poll;
     IO_STATUS_BLOCK io;
 } kpoll_op_t;
 
 static struct {
     vmmc_lock_t lock;
-    HANDLE device, event, glanced;
+    HANDLE endpoint, event, glanced;
+    bool on_wine;
+    word_t patience_us; /* with a poll that does not leave; a hint, shared by all threads */
     kpoll_op_t *pending;
-} driver;
+} driver = {.patience_us = PATIENT_US};
 
-static HANDLE open_device(void)
+bool kpoll_start(void *endpoint)
 {
-    static wchar_t name[] = L"\\Device\\Afd\\Vmmc";
-    UNICODE_STRING path = {sizeof name - sizeof *name, sizeof name, name};
-    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &path};
-    IO_STATUS_BLOCK io;
-    HANDLE device;
     const nt_calls_t *nt = nt_calls();
-    if (!nt->create_file || !nt->device_io_control_file)
-        return NULL;
-    NTSTATUS status = nt->create_file(&device, SYNCHRONIZE, &attributes, &io, NULL, 0,
-                                      FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0, NULL, 0);
-    return status < 0 ? NULL : device;
-}
-
-bool kpoll_start(void)
-{
     driver.event = CreateEventA(NULL, FALSE, FALSE, NULL);
     driver.glanced = CreateEventA(NULL, FALSE, FALSE, NULL);
-    driver.device = open_device();
-    if (!driver.device)
+    driver.endpoint = nt->device_io_control_file ? endpoint : NULL;
+    driver.on_wine = nt_wine_host() != NULL;
+    if (!driver.endpoint)
         log_info("the socket driver cannot be polled; mixed selects look at kernel sockets from time to time");
     return driver.event != NULL;
+}
+
+bool kpoll_owns(uintptr_t number)
+{
+    return driver.endpoint && number == (uintptr_t)driver.endpoint;
 }
 
 void *kpoll_event(void)
@@ -117,6 +115,21 @@ static void ring_again(void)
     }
 }
 
+static void free_if_done(kpoll_op_t *op)
+{
+    if (op->orphan && !op->pending && !op->waits)
+        free(op);
+}
+
+static void fire(kpoll_op_t *op)
+{
+    op->pending = false;
+    store_release(&op->fired, 1);
+    for (const kpoll_wait_t *wait = op->waits; wait; wait = wait->next)
+        wait_wake_own(wait->number);
+    free_if_done(op);
+}
+
 /* Called with the lock held.  A poll that completes at once has fired. */
 static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
 {
@@ -124,12 +137,12 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
                             .socket = {.socket = (HANDLE)socket, .events = events_of(kind)}};
     op->io.Status = STATUS_PENDING_CODE;
     store_relaxed(&op->fired, 0);
-    NTSTATUS status = nt_calls()->device_io_control_file(driver.device, driver.event, NULL, op, &op->io,
+    NTSTATUS status = nt_calls()->device_io_control_file(driver.endpoint, driver.event, NULL, op, &op->io,
                                                          IOCTL_AFD_POLL_CODE, &op->poll, sizeof op->poll, &op->poll,
                                                          sizeof op->poll);
     ring_again();
     if (status != STATUS_PENDING_CODE) {
-        store_release(&op->fired, 1);
+        fire(op);
         return status >= 0;
     }
     op->pending = true;
@@ -138,25 +151,52 @@ static bool arm(kpoll_op_t *op, uintptr_t socket, kpoll_kind_t kind)
     return true;
 }
 
-/* A time of 0: the driver looks and answers. */
+void kpoll_collect(void)
+{
+    lock_take(&driver.lock);
+    kpoll_op_t **at = &driver.pending;
+    while (*at) {
+        kpoll_op_t *op = *at;
+        if (is_complete(op)) {
+            *at = op->next;
+            fire(op);
+        } else {
+            at = &op->next;
+        }
+    }
+    lock_release(&driver.lock);
+}
+
+/* Of a poll that completes at once Wine's server keeps the sockets for ever, and spins on them, if the program ends between
+ * the answer and its thread's next request; not of one that has to wait.  So there it waits: for the shortest time there is.
+ * Elsewhere that would be a tick of the clock, and the driver looks and answers. */
+static LARGE_INTEGER glance_time(void)
+{
+    return (LARGE_INTEGER){.QuadPart = driver.on_wine ? -1 : 0};
+}
+
 static bool ask_driver(afd_glance_t *glance)
 {
     IO_STATUS_BLOCK io = {.Status = STATUS_PENDING_CODE};
     ULONG bytes = (ULONG)offsetof(afd_glance_t, sockets[glance->count]);
-    if (!driver.device || !driver.glanced)
+    if (!driver.endpoint || !driver.glanced)
         return false;
-    NTSTATUS status = nt_calls()->device_io_control_file(driver.device, driver.glanced, NULL, NULL, &io,
+    NTSTATUS status = nt_calls()->device_io_control_file(driver.endpoint, driver.glanced, NULL, NULL, &io,
                                                          IOCTL_AFD_POLL_CODE, glance, bytes, glance, bytes);
     if (status == STATUS_PENDING_CODE) {
-        WaitForSingleObject(driver.glanced, INFINITE);
+        HANDLE events[] = {driver.glanced, driver.event};
+        while (WaitForMultipleObjects(2, events, FALSE, INFINITE) != WAIT_OBJECT_0)
+            kpoll_collect(); /* who sleeps on those does not wait for this, which may take a millisecond */
         status = io.Status;
     }
+    if (status == STATUS_TIMEOUT_CODE)
+        glance->count = 0;
     return status >= 0;
 }
 
 bool kpoll_glance(kpoll_t *const *polled, unsigned count, bool *ready)
 {
-    afd_glance_t glance = {.count = 0};
+    afd_glance_t glance = {.timeout = glance_time()};
     unsigned asked[KPOLL_GLANCE];
     for (unsigned i = 0; i < count; i++) {
         uintptr_t socket = polled[i]->socket;
@@ -193,21 +233,46 @@ void kpoll_leave(kpoll_t *polled)
     word_add(&polled->entered, (uint32_t)-1);
 }
 
-/* The armed poll of that socket and kind, or NULL; called with the lock held. */
-static kpoll_op_t *armed_op(kpoll_t *polled, kpoll_kind_t kind)
+/* Called with the lock held, under which both change. */
+static bool is_open(const kpoll_t *polled, uintptr_t socket)
 {
+    return load_relaxed(&polled->forgotten) == 0 && polled->socket == socket;
+}
+
+/* The armed poll of that socket and kind, or NULL; called with the lock held. */
+static kpoll_op_t *armed_op(kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind)
+{
+    if (!is_open(polled, socket))
+        return NULL;
     kpoll_op_t *op = polled->ops[kind];
-    if (!op && driver.device)
+    if (!op && driver.endpoint)
         op = polled->ops[kind] = calloc(1, sizeof *op);
-    return op && (op->pending || arm(op, polled->socket, kind)) ? op : NULL;
+    return op && (op->pending || arm(op, socket, kind)) ? op : NULL;
+}
+
+void kpoll_watch(kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind)
+{
+    lock_take(&driver.lock);
+    kpoll_op_t *op = armed_op(polled, socket, kind);
+    if (op)
+        op->watched_us = os_now_us();
+    lock_release(&driver.lock);
+}
+
+bool kpoll_is_quiet(const kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind)
+{
+    lock_take(&driver.lock);
+    const kpoll_op_t *op = is_open(polled, socket) ? polled->ops[kind] : NULL;
+    bool quiet = op && op->pending && !is_complete(op) && os_now_us() - op->watched_us < TRUST_US;
+    lock_release(&driver.lock);
+    return quiet;
 }
 
 bool kpoll_begin(kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter)
 {
     bool watched = false;
     lock_take(&driver.lock);
-    bool open = load_relaxed(&polled->forgotten) == 0 && polled->socket == socket; /* both change under the lock */
-    kpoll_op_t *op = open ? armed_op(polled, kind) : NULL;
+    kpoll_op_t *op = armed_op(polled, socket, kind);
     if (op) {
         wait->op = op;
         wait->number = wait_number(waiter);
@@ -224,12 +289,6 @@ bool kpoll_fired(const kpoll_wait_t *wait)
     return load_acquire(&wait->op->fired) != 0;
 }
 
-static void free_if_done(kpoll_op_t *op)
-{
-    if (op->orphan && !op->pending && !op->waits)
-        free(op);
-}
-
 void kpoll_end(kpoll_wait_t *wait)
 {
     lock_take(&driver.lock);
@@ -238,31 +297,6 @@ void kpoll_end(kpoll_wait_t *wait)
         at = &(*at)->next;
     *at = wait->next;
     free_if_done(wait->op);
-    lock_release(&driver.lock);
-}
-
-static void fire(kpoll_op_t *op)
-{
-    op->pending = false;
-    store_release(&op->fired, 1);
-    for (const kpoll_wait_t *wait = op->waits; wait; wait = wait->next)
-        wait_wake_own(wait->number);
-    free_if_done(op);
-}
-
-void kpoll_collect(void)
-{
-    lock_take(&driver.lock);
-    kpoll_op_t **at = &driver.pending;
-    while (*at) {
-        kpoll_op_t *op = *at;
-        if (is_complete(op)) {
-            *at = op->next;
-            fire(op);
-        } else {
-            at = &op->next;
-        }
-    }
     lock_release(&driver.lock);
 }
 
@@ -281,9 +315,11 @@ static void await_leaving(const kpoll_t *polled)
     for (unsigned round = 1; load_acquire(&polled->entered) != 0; round++) {
         uint64_t now = os_now_us();
         if (!until)
-            until = now + LEAVING_US;
-        if (now >= until)
+            until = now + load_relaxed(&driver.patience_us);
+        if (now >= until) {
+            store_relaxed(&driver.patience_us, IMPATIENT_US);
             return;
+        }
         os_yield(round);
     }
 }
@@ -300,7 +336,7 @@ void kpoll_forget(kpoll_t *polled)
         op->orphan = true;
         IO_STATUS_BLOCK ignored;
         if (op->pending && nt_calls()->cancel_io_file_ex)
-            nt_calls()->cancel_io_file_ex(driver.device, &op->io, &ignored);
+            nt_calls()->cancel_io_file_ex(driver.endpoint, &op->io, &ignored);
         free_if_done(op);
     }
     lock_release(&driver.lock);

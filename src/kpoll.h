@@ -32,13 +32,22 @@ typedef struct kpoll_wait {
     uint32_t number;
 } kpoll_wait_t;
 
-bool kpoll_start(void);
+/* `endpoint`: a handle of the socket driver, which is kpoll's from now on; NULL: nothing can be polled. */
+bool kpoll_start(void *endpoint);
+/* True if that number is such a handle, and so no socket of the program's. */
+bool kpoll_owns(uintptr_t number);
 /* The handle that is signalled when a poll may have fired. */
 void *kpoll_event(void);
 /* Wake whoever waits for polls that have fired; the watcher calls it. */
 void kpoll_collect(void);
 /* `polled` is the open `socket` from now on; it was all zero or has been forgotten. */
 void kpoll_open(kpoll_t *polled, uintptr_t socket);
+/* It was not ready: have it watched from now on, for kpoll_is_quiet(). */
+void kpoll_watch(kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind);
+/* True if it is watched, since a tenth of a second at most, and has not become ready in that way; the news may be some
+ * microseconds old.  Asks nobody.  For streams and listeners: of datagrams Wine's server tells armed polls nothing once a
+ * datagram that was sent has been refused. */
+bool kpoll_is_quiet(const kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind);
 /* Have `waiter` woken when `socket` is ready in that way.  False: it cannot be watched; look from time to time, or it has
  * been forgotten. */
 bool kpoll_begin(kpoll_t *polled, uintptr_t socket, kpoll_kind_t kind, kpoll_wait_t *wait, const waiter_t *waiter);
@@ -50,8 +59,8 @@ bool kpoll_fired(const kpoll_wait_t *wait);
  * watcher's. */
 #define KPOLL_GLANCE 64
 bool kpoll_glance(kpoll_t *const *polled, unsigned count, bool *ready);
-/* The socket is about to be closed.  Returns when no poll is under way that names it, or some milliseconds later: a thread
- * may have been ended in the middle of one. */
+/* The socket is about to be closed.  Returns when no poll is under way that names it, or after some time: a thread may have
+ * been ended in the middle of one. */
 void kpoll_forget(kpoll_t *polled);
 /* Around a poll by another call, which must not wait.  False: `socket` has been forgotten, and there is nothing to leave. */
 bool kpoll_enter(kpoll_t *polled, uintptr_t socket);

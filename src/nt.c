@@ -21,11 +21,16 @@ const nt_calls_t *nt_calls(void)
     calls.query_information_token = ntdll_symbol("NtQueryInformationToken");
     calls.query_security_object = ntdll_symbol("NtQuerySecurityObject");
     calls.query_section = ntdll_symbol("NtQuerySection");
-    calls.create_file = ntdll_symbol("NtCreateFile");
     calls.device_io_control_file = ntdll_symbol("NtDeviceIoControlFile");
     calls.cancel_io_file_ex = ntdll_symbol("NtCancelIoFileEx");
     store_release(&ready, 1);
     return &calls;
+}
+
+HANDLE nt_copy_handle(HANDLE handle)
+{
+    HANDLE self = GetCurrentProcess(), copy = NULL;
+    return DuplicateHandle(self, handle, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) ? copy : NULL;
 }
 
 const char *nt_wine_host(void)

@@ -18,8 +18,6 @@ typedef struct nt_calls {
     NTSTATUS(NTAPI *query_information_token)(HANDLE token, int what, void *buffer, ULONG size, ULONG *needed);
     NTSTATUS(NTAPI *query_security_object)(HANDLE object, ULONG what, void *buffer, ULONG size, ULONG *needed);
     NTSTATUS(NTAPI *query_section)(HANDLE section, ULONG what, void *buffer, SIZE_T size, SIZE_T *needed);
-    NTSTATUS(NTAPI *create_file)(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, IO_STATUS_BLOCK *, LARGE_INTEGER *, ULONG,
-                                 ULONG, ULONG, ULONG, void *, ULONG);
     NTSTATUS(NTAPI *device_io_control_file)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, ULONG, void *, ULONG,
                                             void *, ULONG);
     NTSTATUS(NTAPI *cancel_io_file_ex)(HANDLE file, IO_STATUS_BLOCK *request, IO_STATUS_BLOCK *result);
@@ -29,6 +27,8 @@ typedef struct nt_calls {
 const nt_calls_t *nt_calls(void);
 /* "Linux", "Darwin" ... under Wine; NULL on Windows. */
 const char *nt_wine_host(void);
+/* Another handle of this process for the same object, which children do not inherit; NULL: none. */
+HANDLE nt_copy_handle(HANDLE handle);
 /* Unpredictable bytes from the system's generator. */
 void nt_random(void *bytes, size_t count);
 

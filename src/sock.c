@@ -27,6 +27,7 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     store_relaxed(&sock->kernel_nonblocking, 0);
     store_relaxed(&sock->connecting, 0);
     store_relaxed(&sock->listening, 0);
+    store_relaxed(&sock->may_stream, 0);
     sock->meet_calls = 0;
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->receive_buffer = sock->send_buffer = 0;

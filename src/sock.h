@@ -42,6 +42,7 @@ typedef struct sock {
     word_t nonblocking;        /* as the program set it */
     word_t kernel_nonblocking; /* as the kernel socket is */
     word_t connecting;         /* sock_connecting_t */
+    word_t may_stream;         /* a listener's or a stream's; 0: it may be of another type */
     word_t listening;          /* it carries no bytes, so others may have its handle */
     uint32_t receive_timeout_ms, send_timeout_ms; /* 0: none */
     uint32_t receive_buffer, send_buffer;         /* bytes; 0: not set by the program */

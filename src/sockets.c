@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include "async.h"
+#include "kernel.h"
 #include "rendezvous.h"
 #include "log.h"
 #include "stray.h"
@@ -19,10 +20,12 @@ sock_t *sockets_open(uintptr_t handle, bool may_stream)
     sock_t *stale, *sock = fdtab_create(handle, &stale);
     if (stale)
         retire(stale);
-    if (sock && may_stream)
+    if (sock && may_stream) {
+        store_relaxed(&sock->may_stream, 1);
         store_release(&sock->mode, SOCK_FRESH);
-    else if (!sock)
+    } else if (!sock) {
         log_error("socket %lu: stays on the kernel: no memory for it here", (unsigned long)handle);
+    }
     return sock;
 }
 
@@ -78,7 +81,9 @@ static void notice_death(vmmc_link_t *link)
     rendezvous_sweep();
 }
 
-static const watcher_duties_t duties = {.rounds = {serve_peers, async_serve, stray_round}, .on_death = notice_death};
+static const watcher_duties_t duties = {.rounds = {serve_peers, async_serve, stray_round},
+                                        .on_death = notice_death,
+                                        .open_endpoint = kernel_open_endpoint};
 
 void sockets_start(void)
 {

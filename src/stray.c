@@ -111,9 +111,11 @@ static void add(sock_t *sock, batch_t *batch)
         glance(batch);
 }
 
+/* When a process dies, all its connections end in the kernel at once: those are not asked about. */
 static void attend_due(sock_t *sock, batch_t *batch)
 {
-    if (sock->watch_phase == PHASE_WAITING && sock->stream.tx.carrier != CARRIER_FINAL) {
+    if (sock->watch_phase == PHASE_WAITING && sock->stream.tx.carrier != CARRIER_FINAL &&
+        stream_may_have_strays(&sock->stream)) {
         add(sock, batch);
         return;
     }

@@ -296,6 +296,8 @@ typedef enum stray {
     STRAY_NEVER    /* nothing more is to be expected */
 } stray_t;
 stray_t stream_look_for_strays(stream_t *stream);
+/* False: STRAY_NEVER, whatever the kernel connection has.  Does not ask it. */
+bool stream_may_have_strays(stream_t *stream);
 /* The strays are there to stay: have both halves leave, as soon as the ring's bytes have been read.  Waits for nobody. */
 void stream_leave_to_strays(stream_t *stream);
 

@@ -8,14 +8,18 @@
 
 #include <stdlib.h>
 
+static bool has_end(const stream_t *stream)
+{
+    return (load_acquire(&stream->rx.flow->state) & (FLOW_FIN | FLOW_CLOSED)) || vmmc_link_is_dead(stream->link);
+}
+
 /* The end mark is loaded after the peek that may have seen what it announces. */
 static stray_t judge(const stream_t *stream, int peeked)
 {
     const half_t *rx = &stream->rx;
-    uint32_t state = load_acquire(&rx->flow->state);
-    if ((state & (FLOW_FIN | FLOW_CLOSED)) || vmmc_link_is_dead(stream->link))
+    if (has_end(stream))
         return STRAY_NEVER;
-    if (state & FLOW_FINAL)
+    if (load_acquire(&rx->flow->state) & FLOW_FINAL)
         return STRAY_LEAVING;
     if (peeked == STREAM_AGAIN)
         return STRAY_NONE;
@@ -28,12 +32,25 @@ static stray_t judge(const stream_t *stream, int peeked)
     return announced ? STRAY_LATER : STRAY_SEEN;
 }
 
+static bool reads_no_more(const stream_t *stream)
+{
+    return !stream_is_attached(stream) || stream__gone(stream, stream->socket) || stream->rx.shut;
+}
+
+bool stream_may_have_strays(stream_t *stream)
+{
+    half_take(&stream->rx);
+    bool may = !reads_no_more(stream) && !has_end(stream);
+    lock_release(&stream->rx.lock);
+    return may;
+}
+
 stray_t stream_look_for_strays(stream_t *stream)
 {
     half_t *rx = &stream->rx;
     stray_t result;
     half_take(rx);
-    if (!stream_is_attached(stream) || stream__gone(stream, stream->socket) || rx->shut)
+    if (reads_no_more(stream))
         result = STRAY_NEVER;
     else if (rx->strayed && stream->tx.carrier != CARRIER_FINAL)
         result = STRAY_SEEN;

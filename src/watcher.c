@@ -23,14 +23,26 @@ typedef struct watch_list {
 
 /* ---- deaths ---- */
 
+/* True if it is known to be dead now. */
+static bool notice_death(vmmc_link_t *link)
+{
+    if (!vmmc_link_is_dead(link) && vmmc_link_probe(link))
+        watcher.duties->on_death(link);
+    return vmmc_link_is_dead(link);
+}
+
+static void probe_link(vmmc_link_t *link, void *context)
+{
+    (void)context;
+    notice_death(link);
+}
+
 static void add_link(vmmc_link_t *link, void *context)
 {
     watch_list_t *list = context;
-    if (vmmc_link_is_dead(link))
+    if (notice_death(link))
         return;
-    if (vmmc_link_probe(link))
-        watcher.duties->on_death(link);
-    else if (list->count < MAXIMUM_WAIT_OBJECTS)
+    if (list->count < MAXIMUM_WAIT_OBJECTS)
         list->handles[list->count++] = (HANDLE)vmmc_link_watch(link);
     else
         list->overflow = true;
@@ -67,13 +79,21 @@ static uint32_t now_ms(void)
     return (uint32_t)(os_now_us() / 1000);
 }
 
-/* What began after the round has looked at it finds `asleep` 0 and rings, or the time here. */
-static void sleep_until_called(const watch_list_t *list, DWORD timeout)
+static bool has_death(const watch_list_t *list)
+{
+    DWORD processes = list->count - FIXED_HANDLES;
+    return processes > 0 &&
+           WaitForMultipleObjects(processes, list->handles + FIXED_HANDLES, FALSE, 0) < WAIT_OBJECT_0 + processes;
+}
+
+/* What began after the round has looked at it finds `asleep` 0 and rings, or the time here.  True: a process has died. */
+static bool sleep_until_called(const watch_list_t *list, DWORD timeout)
 {
     store_relaxed(&watcher.wakes_ms, now_ms() + (timeout > INT32_MAX ? INT32_MAX : timeout));
     store_release(&watcher.asleep, 1); /* pairs with the acquire in watcher_expect() */
-    WaitForMultipleObjects(list->count, list->handles, FALSE, timeout);
+    DWORD woken = WaitForMultipleObjects(list->count, list->handles, FALSE, timeout);
     word_swap(&watcher.asleep, 0);
+    return woken != WAIT_TIMEOUT && has_death(list);
 }
 
 static DWORD WINAPI watch(void *context)
@@ -85,7 +105,8 @@ static DWORD WINAPI watch(void *context)
         make_list(&list);
         if (list.overflow && timeout > UNWATCHED_LOOK_MS)
             timeout = UNWATCHED_LOOK_MS;
-        sleep_until_called(&list, timeout);
+        if (sleep_until_called(&list, timeout))
+            vmmc_each_link(probe_link, NULL); /* before the round, in which its streams have ended */
     }
     return 0;
 }
@@ -99,7 +120,10 @@ bool watcher_start(void)
 {
     watcher.doorbell = wait_reserve();
     watcher.errand = CreateEventA(NULL, FALSE, FALSE, NULL);
-    if (!watcher.duties || !watcher.doorbell || !watcher.errand || !wait_event(watcher.doorbell) || !kpoll_start())
+    const watcher_duties_t *duties = watcher.duties;
+    if (!duties || !watcher.doorbell || !watcher.errand || !wait_event(watcher.doorbell))
+        return false;
+    if (!kpoll_start(duties->open_endpoint()))
         return false;
     HANDLE thread = CreateThread(NULL, 128 << 10, watch, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     if (!thread)

@@ -19,6 +19,7 @@ typedef unsigned (*watcher_round_t)(const waiter_t *watcher);
 typedef struct watcher_duties {
     watcher_round_t rounds[WATCHER_ROUNDS];
     void (*on_death)(vmmc_link_t *link);
+    void *(*open_endpoint)(void); /* a handle of the socket driver, for kpoll; called at the start */
 } watcher_duties_t;
 
 /* Before the start; `duties` must last. */

@@ -3,7 +3,7 @@
 #include "wire.h"
 
 #include "kpoll.h"
-#include "nt.h"
+#include <winternl.h>
 
 enum { POLLED = 16, CLOSINGS = 200, HALF_MADE = 4 };
 
@@ -15,7 +15,7 @@ static HANDLE half_made_socket(void)
     OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &path};
     IO_STATUS_BLOCK io;
     HANDLE made = NULL;
-    nt_calls()->create_file(&made, SYNCHRONIZE, &attributes, &io, NULL, 0, FILE_SHARE_READ, FILE_OPEN, 0, NULL, 0);
+    NtCreateFile(&made, SYNCHRONIZE, &attributes, &io, NULL, 0, FILE_SHARE_READ, FILE_OPEN, 0, NULL, 0);
     return made;
 }
 
@@ -48,6 +48,8 @@ static void ask_on(void *context)
     (void)context;
     while (!polled.stop) {
         CHECK(kpoll_glance(polled.list, POLLED, ready));
+        for (int i = 0; i < POLLED; i++)
+            CHECK(!ready[i]);
         InterlockedIncrement(&polled.asked);
     }
 }
@@ -126,15 +128,109 @@ static void the_others_are_told_apart(void **state)
     CHECK(kpoll_glance(polled.list, POLLED, ready));
 }
 
+static void await_news(const kpoll_t *one)
+{
+    while (kpoll_is_quiet(one, one->socket, KPOLL_READ) &&
+           WaitForSingleObject(kpoll_event(), 5000) == WAIT_OBJECT_0)
+        continue;
+    CHECK(!kpoll_is_quiet(one, one->socket, KPOLL_READ));
+}
+
+static void a_watched_socket_is_quiet_until_it_has_news(void **state)
+{
+    kpoll_t watched = {0};
+    SOCKET from, to;
+    char byte;
+    (void)state;
+    tcp_pair(&from, &to);
+    kpoll_open(&watched, to);
+    CHECK(!kpoll_is_quiet(&watched, to, KPOLL_READ)); /* nobody watches */
+    for (int i = 0; i < 3; i++) {
+        kpoll_watch(&watched, to, KPOLL_READ);
+        CHECK(kpoll_is_quiet(&watched, to, KPOLL_READ));
+        CHECK(!kpoll_is_quiet(&watched, to, KPOLL_EXCEPT));
+        CHECK(!kpoll_is_quiet(&watched, from, KPOLL_READ));
+        send_all(from, "x", 1);
+        await_news(&watched);
+        CHECK_IS(1, recv(to, &byte, 1, 0));
+        CHECK(!kpoll_is_quiet(&watched, to, KPOLL_READ)); /* until it is watched again */
+        kpoll_collect();
+    }
+    kpoll_watch(&watched, to, KPOLL_READ);
+    CHECK_IS(0, closesocket(from));
+    await_news(&watched);
+    kpoll_forget(&watched);
+    kpoll_watch(&watched, to, KPOLL_READ);
+    CHECK(!kpoll_is_quiet(&watched, to, KPOLL_READ));
+    CHECK_IS(0, closesocket(to));
+}
+
+/* ---- a poll that takes long ---- */
+
+static struct {
+    kpoll_t polled;
+    HANDLE entered;
+    volatile LONG left;
+} late;
+
+enum { LATE_MS = 300 };
+
+static void poll_late(void *context)
+{
+    (void)context;
+    CHECK(kpoll_enter(&late.polled, late.polled.socket));
+    SetEvent(late.entered);
+    Sleep(LATE_MS); /* as if the machine had other things to do */
+    InterlockedExchange(&late.left, 1);
+    kpoll_leave(&late.polled);
+}
+
+static void forgetting_waits_for_a_late_poll(void **state)
+{
+    worker_t poller;
+    (void)state;
+    late.entered = CreateEventA(NULL, FALSE, FALSE, NULL);
+    kpoll_open(&late.polled, tcp_socket());
+    worker_start(&poller, poll_late, NULL);
+    CHECK_IS(WAIT_OBJECT_0, WaitForSingleObject(late.entered, 5000));
+    kpoll_forget(&late.polled);
+    CHECK_IS(1, late.left);
+    worker_join(&poller);
+    CHECK_IS(0, closesocket(late.polled.socket));
+    CloseHandle(late.entered);
+}
+
+static void a_poll_that_never_leaves_holds_nobody_up(void **state)
+{
+    kpoll_t lost = {0};
+    (void)state;
+    for (int i = 0; i < 100; i++) { /* impatient from the second one on, or the harness's watchdog barks */
+        kpoll_open(&lost, tcp_socket());
+        CHECK(kpoll_enter(&lost, lost.socket));
+        kpoll_forget(&lost);
+        CHECK_IS(0, closesocket(lost.socket));
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    CASE(forgetting_waits_for_a_late_poll), /* first, while there is patience */
     CASE(sockets_that_are_being_closed_are_not_asked_about),
     CASE(a_forgotten_socket_is_not_waited_for),
     CASE(the_others_are_told_apart),
+    CASE(a_watched_socket_is_quiet_until_it_has_news),
+    CASE(a_poll_that_never_leaves_holds_nobody_up),
 };
+
+/* Of the builtin's making, and never closed. */
+static void *endpoint(void)
+{
+    WSADATA data;
+    return WSAStartup(MAKEWORD(1, 1), &data) == 0 ? (void *)socket(AF_INET, SOCK_DGRAM, 0) : NULL;
+}
 
 int main(int argc, char **argv)
 {
-    if (!kpoll_start())
+    if (!kpoll_start(endpoint()))
         return 1;
     return harness_main(argc, argv, NULL, 0, tests, ARRAY_SIZE(tests));
 }

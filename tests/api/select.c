@@ -137,6 +137,25 @@ static void refused_connect(void **state)
     close_both(holder, s);
 }
 
+/* What a program does that has closed one of them and forgotten it.  With the builtin and with ours: what the library keeps
+ * for itself is no socket either, and asking about it must not end Wine's server. */
+static void numbers_that_are_no_sockets_are_refused(void **state)
+{
+    SOCKET s, t;
+    (void)state;
+    tcp_used_pair(&s, &t);
+    for (SOCKET number = 4; number < 0x600; number += 4) {
+        struct timeval none = {0, 0};
+        fd_set set;
+        if (number == s || number == t)
+            continue;
+        FD_ZERO(&set);
+        FD_SET(number, &set);
+        CHECK_IS(SOCKET_ERROR, select(0, NULL, &set, NULL, &none));
+    }
+    close_both(s, t);
+}
+
 static void urgent_data(void **state)
 {
     char byte;
@@ -434,6 +453,82 @@ static void busy_streams_do_not_starve_the_other_kinds(void **state)
     mixed_close(&m);
 }
 
+/* With a stream that is in full use, and has bytes. */
+static void busy_open(mixed_t *m)
+{
+    mixed_open(m);
+    close_both(m->s, m->t);
+    tcp_used_pair(&m->s, &m->t);
+    send_all(m->t, "x", 1);
+    CHECK(is_ready(m->s, 'r', 5000));
+}
+
+/* With bytes in the stream, ask about it and `other` until that is reported. */
+static void await_beside_busy_stream(const mixed_t *m, SOCKET other)
+{
+    for (bool reported = false; !reported;) {
+        fd_set readers = { .fd_count = 2, .fd_array = { m->s, other } };
+        CHECK(select(0, &readers, NULL, NULL, NULL) > 0);
+        CHECK(FD_ISSET(m->s, &readers));
+        reported = FD_ISSET(other, &readers);
+    }
+}
+
+/* Often enough for the kernel to have been asked. */
+static void ask_beside_busy_stream(const mixed_t *m, SOCKET other)
+{
+    for (DWORD begun = GetTickCount(); GetTickCount() - begun < 30;) {
+        fd_set readers = { .fd_count = 2, .fd_array = { m->s, other } };
+        CHECK_IS(1, select(0, &readers, NULL, NULL, NULL));
+    }
+}
+
+static void callers_come_while_a_stream_is_busy(void **state)
+{
+    mixed_t m;
+    (void)state;
+    busy_open(&m);
+    for (int i = 0; i < 4; i++) {
+        ask_beside_busy_stream(&m, m.listening);
+        SOCKET caller = tcp_connect(m.port);
+        await_beside_busy_stream(&m, m.listening);
+        SOCKET called = accept(m.listening, NULL, NULL);
+        CHECK(called != INVALID_SOCKET);
+        close_both(caller, called);
+    }
+    mixed_close(&m);
+}
+
+/* Wine's server watches such a socket no longer, and answers questions about it all the same. */
+static void a_datagram_socket_that_was_refused_is_still_read(void **state)
+{
+    mixed_t m;
+    struct sockaddr_in address = loopback(0);
+    char text[8];
+    (void)state;
+    busy_open(&m);
+    SOCKET s = socket(AF_INET, SOCK_DGRAM, 0), nobody = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK_IS(0, bind(nobody, (struct sockaddr *)&address, sizeof address));
+    address = loopback(local_port(nobody));
+    CHECK_IS(0, closesocket(nobody));
+    CHECK_IS(0, connect(s, (struct sockaddr *)&address, sizeof address));
+    ask_beside_busy_stream(&m, s);
+    CHECK_IS(1, send(s, "?", 1, 0));
+    is_ready(s, 'r', 0); /* or not: the server has seen the refusal now */
+    address = loopback(m.udp_port);
+    CHECK_IS(0, connect(s, (struct sockaddr *)&address, sizeof address));
+    address = loopback(local_port(s));
+    for (int i = 0; i < 3; i++) {
+        CHECK_IS(4, sendto(m.udp, "udp!", 4, 0, (struct sockaddr *)&address, sizeof address));
+        await_beside_busy_stream(&m, s);
+        while (recv(s, text, sizeof text, 0) != 4) /* the refusal may be told before */
+            continue;
+        ask_beside_busy_stream(&m, s);
+    }
+    CHECK_IS(0, closesocket(s));
+    mixed_close(&m);
+}
+
 /* ---- a server with sixty clients ---- */
 
 typedef struct head {
@@ -580,6 +675,7 @@ static const struct CMUnitTest tests[] = {
     CASE(listener),
     CASE(nonblocking_connect),
     CASE(refused_connect),
+    CASE(numbers_that_are_no_sockets_are_refused),
     CASE(urgent_data),
     CASE(full_stream_is_not_writable_until_drained),
     CASE(argument_errors),
@@ -591,6 +687,8 @@ static const struct CMUnitTest tests[] = {
     CASE(each_kind_ends_a_wait_on_mixed_kinds),
     CASE(answers_from_another_process_end_a_wait_on_mixed_kinds),
     CASE(busy_streams_do_not_starve_the_other_kinds),
+    CASE(callers_come_while_a_stream_is_busy),
+    CASE(a_datagram_socket_that_was_refused_is_still_read),
     CASE(sixty_clients_in_one_select),
 };
 

@@ -64,15 +64,6 @@ bool faults_strike(const char *file, int line)
 
 const nt_calls_t *faults_nt_calls(void);
 
-static NTSTATUS NTAPI create_file(HANDLE *file, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *io,
-                                  LARGE_INTEGER *size, ULONG flags, ULONG share, ULONG how, ULONG options, void *more,
-                                  ULONG more_size)
-{
-    if (faults_strike("nt.create_file", 0))
-        return (NTSTATUS)0xC000009A; /* insufficient resources */
-    return nt_calls()->create_file(file, access, attributes, io, size, flags, share, how, options, more, more_size);
-}
-
 static NTSTATUS NTAPI control_device(HANDLE file, HANDLE event, void *apc, void *context, IO_STATUS_BLOCK *io, ULONG code,
                                      void *in, ULONG in_size, void *out, ULONG out_size)
 {
@@ -86,7 +77,6 @@ const nt_calls_t *faults_nt_calls(void)
 {
     static nt_calls_t calls;
     nt_calls_t filled = *nt_calls();
-    filled.create_file = create_file;
     filled.device_io_control_file = control_device;
     calls = filled;
     return &calls;

@@ -58,6 +58,7 @@ static inline bool faults_slot_set(const char *file, int line, void *value)
 
 const nt_calls_t *faults_nt_calls(void); /* the driver that polls sockets */
 #define nt_calls() faults_nt_calls()
+#define nt_copy_handle(handle) FAULTS_OR(NULL, nt_copy_handle(handle))
 #define CreateEventA(security, manual, set, name) FAULTS_OR(NULL, CreateEventA(security, manual, set, name))
 #define CreateThread(security, stack, body, context, flags, id) \
     FAULTS_OR(NULL, CreateThread(security, stack, body, context, flags, id))

@@ -41,8 +41,11 @@ static void a_silent_connection_has_none(void **state)
     unit_send(&pair.end[0], 1, 0, 3000, true);
     assert_int_equal(stream_look_for_strays(&pair.end[1]), STRAY_NONE);
     unit_expect(&pair.end[1], 1, 0, 3000);
+    assert_true(stream_may_have_strays(&pair.end[1]));
     unit_shut(&pair.end[0]);
+    assert_false(stream_may_have_strays(&pair.end[1]));
     assert_int_equal(stream_look_for_strays(&pair.end[1]), STRAY_NEVER);
+    assert_true(stream_may_have_strays(&pair.end[0])); /* the other direction goes on */
     unit_pair_close(&pair);
 }
 
