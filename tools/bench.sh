@@ -102,6 +102,7 @@ take_all_sessions() {
     for one in "${sessions_of_all[@]}"; do
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         note "$one: $share s"
+        stop_wineserver # it may keep sockets of a program that was killed for ever, and spin on them (docs/design.md)
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${near[0]:+--near} \
             "${free[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
             { note "$one was not completed"; status=1; }
