@@ -497,10 +497,11 @@ bool stream_is_over(stream_t *stream)
 }
 
 /* A close that throws away bytes is a reset.  Those of the kernel connection reset that too, but the other side may be
- * sending by a ring, and must see it there. */
+ * sending by a ring, and must see it there.  What is the kernel's for good is not counted here, and its copies in other
+ * processes may read on. */
 static bool has_unread(const half_t *rx)
 {
-    return rx->consented && (int32_t)(load_acquire(&rx->flow->tail) - rx->position) > 0;
+    return rx->consented && rx->carrier != CARRIER_FINAL && (int32_t)(load_acquire(&rx->flow->tail) - rx->position) > 0;
 }
 
 void stream_close(stream_t *stream, bool hard)

@@ -103,6 +103,16 @@ static int look_around(stream_t *stream, uintptr_t socket)
     return count < 0 ? (int)count : stream__look_for_urgent(stream, &sight);
 }
 
+/* The sender has left, and what is unread lies in the kernel's connection, with whatever urgent byte was sent since: the
+ * kernel alone tells of that one, and tells of it as soon as it has been sent.  Asked after a look_around() that gave 1. */
+static bool is_all_the_kernels(const half_t *rx)
+{
+    uint32_t state = load_acquire(&rx->flow->state); /* first: with FLOW_FINAL the others are as they will stay */
+    return (state & FLOW_FINAL) && !(state & FLOW_RESET) && rx->carrier == CARRIER_KERNEL && !rx->leftover && !rx->busy &&
+           load_acquire(&rx->flow->switches) == rx->switches && rx->urgent.state == URGENT_NONE &&
+           load_acquire(&rx->flow->urgents) == rx->urgent.count;
+}
+
 static int take_urgent(urgent_t *urgent, const transfer_t *transfer)
 {
     if (urgent->in_line)
@@ -121,7 +131,9 @@ int stream_receive_urgent(stream_t *stream, const transfer_t *transfer)
     half_t *rx = &stream->rx;
     half_take(rx);
     int result = rx->shut ? STREAM_SHUT : look_around(stream, transfer->socket);
-    if (result == 1 || result == STREAM_AGAIN)
+    if (result == 1 && is_all_the_kernels(rx))
+        result = STREAM_BY_KERNEL;
+    else if (result == 1 || result == STREAM_AGAIN)
         result = take_urgent(&rx->urgent, transfer);
     lock_release(&rx->lock);
     return result;
@@ -140,19 +152,27 @@ int stream_at_mark(stream_t *stream, uintptr_t socket)
 {
     half_take(&stream->rx);
     int result = look_around(stream, socket);
+    if (result == 1 && is_all_the_kernels(&stream->rx))
+        result = STREAM_BY_KERNEL;
     if (result != STREAM_BY_KERNEL)
         result = !is_at_mark(&stream->rx) ? 0 : stream->rx.urgent.in_line ? STREAM_INLINE : 1;
     lock_release(&stream->rx.lock);
     return result;
 }
 
+/* Who sleeps until there is one sleeps in the kernel if that will tell of it, so the connection is the kernel's then. */
 int stream_has_urgent(stream_t *stream, uintptr_t socket)
 {
-    half_take(&stream->rx);
+    half_t *rx = &stream->rx;
+    half_take(rx);
     int result = look_around(stream, socket);
+    if (result == 1 && is_all_the_kernels(rx)) {
+        rx->carrier = CARRIER_FINAL;
+        result = STREAM_BY_KERNEL;
+    }
     if (result != STREAM_BY_KERNEL)
-        result = stream->rx.urgent.state != URGENT_WAITING ? 0 : stream->rx.urgent.in_line ? STREAM_INLINE : 1;
-    lock_release(&stream->rx.lock);
+        result = rx->urgent.state != URGENT_WAITING ? 0 : rx->urgent.in_line ? STREAM_INLINE : 1;
+    lock_release(&rx->lock);
     return result;
 }
 

@@ -262,6 +262,35 @@ static void the_watcher_can_consent_to_it(void **state)
     unit_pair_close(&pair);
 }
 
+/* An urgent byte found no consent in time, which came right after: announced bytes lie before it. */
+static void behind_the_last_announced_bytes_it_is_the_kernels(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte = 0;
+    (void)state;
+    for (uint32_t unread = 0; unread < 4; unread += 3) {
+        unit_pair_open(&pair, 4096, 4096);
+        unit_send(&pair.end[0], 1, 0, 5 + unread, true);
+        unit_expect(&pair.end[1], 1, 0, 5); /* which consents */
+        unit_send(&pair.end[1], 2, 0, 5, true);
+        unit_expect(&pair.end[0], 2, 0, 5);
+        stream_leave_to_strays(&pair.end[0]); /* its sending half at once */
+        assert_int_equal(stream_at_mark(&pair.end[1], (uintptr_t)pair.fd[1]), STREAM_BY_KERNEL);
+        assert_false(stream_is_final(&pair.end[1])); /* to be asked changes nothing, but for a wait */
+        assert_int_equal(stream_has_urgent(&pair.end[1], (uintptr_t)pair.fd[1]), STREAM_BY_KERNEL);
+        assert_int_equal(send(pair.fd[0], "!", 1, MSG_OOB), 1);
+        assert_int_equal(stream_pending(&pair.end[1], (uintptr_t)pair.fd[1]), STREAM_BY_KERNEL);
+        assert_int_equal(stream_receive(&pair.end[1], &(transfer_t){.socket = (uintptr_t)pair.fd[1], .bytes = &byte}),
+                         STREAM_BY_KERNEL);
+        unit_kernel_expect(pair.fd[1], 1, 5, unread);
+        assert_int_equal(recv(pair.fd[1], &byte, 1, MSG_OOB), 1);
+        assert_int_equal(byte, '!');
+        stream_close(&pair.end[1], false);
+        assert_false(load_acquire(&pair.end[0].rx.flow->state) & FLOW_RESET); /* all has been read */
+        unit_pair_close(&pair);
+    }
+}
+
 /* ---- a sender that lies ---- */
 
 static void impossible_marks_do_no_harm(void **state)
@@ -298,6 +327,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_mark_goes_home_with_its_stream),
         cmocka_unit_test(without_the_receivers_consent_it_goes_by_the_kernel),
         cmocka_unit_test(the_watcher_can_consent_to_it),
+        cmocka_unit_test(behind_the_last_announced_bytes_it_is_the_kernels),
         cmocka_unit_test(impossible_marks_do_no_harm),
     };
     return unit_main(argc, argv, tests);
