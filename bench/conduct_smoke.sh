@@ -62,7 +62,7 @@ grep -q '^far.*: not seen in 1 s' "$scratch/table" || fail "the table does not s
 perl -MJSON::PP -0777 -ne 'decode_json($_)->{summary}{near}{"rtt:64:"}{ring}{median} > 0 or exit 1' "$scratch/json" ||
     fail "the JSON file lacks the ring"
 
-# usage: verdict COUNT      on a round trip that so many samples tell of
+# usage: verdict COUNT [OPTION ...]     on a round trip that so many samples tell of
 verdict() {
     local i pair
     for ((i = 0; i < $1; i++)); do
@@ -70,10 +70,17 @@ verdict() {
             printf '{"test":"rtt:64:","variant":"%s","before":0.1,"after":0.1,"result":{"median_us":%s}}\n' \
                 "${pair%:*}" "${pair#*:}"
         done
-    done | perl "$here/summary.pl" --near-limit 0.2 --seconds 1 --json "$scratch/json" | grep '^round trip at least'
+    done | perl "$here/summary.pl" --near-limit 0.2 --seconds 1 --json "$scratch/json" "${@:2}" | grep '^round trip at least'
 }
 [[ $(verdict 7) == *1000x,\ met* ]] || fail "seven samples are not enough for a verdict"
 [[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are enough for a verdict"
+[[ $(verdict 1 --add) == *1000x,\ met* ]] || fail "six samples and one more are not enough"
+if verdict 1 --add --build other 2>"$scratch/refusal"; then fail "samples of another build are added"; fi
+if perl "$here/summary.pl" --add --build other --check --json "$scratch/json" 2>/dev/null; then
+    fail "and it shows only at the end"
+fi
+grep -q 'of another build' "$scratch/refusal" || fail "the refusal does not say why"
+[[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are added to what was there"
 printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
 mv "$scratch/json" "$scratch/json.json"
 perl "$here/tables.pl" "$scratch" "$scratch/document"

@@ -1,8 +1,12 @@
 #!/usr/bin/env perl
 # Turns the samples of tools/bench.sh (lines of JSON on standard input) into medians for each machine state, a table
 # on standard output and a JSON file.
-# usage: summary.pl --near-limit MICROSECONDS [--near-only] --pair PAIR --seconds N --session NAME --json FILE
+# usage: summary.pl --near-limit MICROSECONDS [--near-only] --pair PAIR --seconds N --session NAME [--build ID] [--add]
+#                   [--check] --json FILE
 #   --near-only    samples were begun near alone, if that was ever seen
+#   --build        names what was measured
+#   --add          the samples that FILE holds count too; it must be of the same session, pair and build
+#   --check        only tell whether it is, before anything is measured
 use strict;
 use warnings;
 use Getopt::Long;
@@ -142,9 +146,31 @@ sub derive {
     $result->{descriptors_each} = $result->{descriptors} / $count;
 }
 
+sub read_json {
+    my ($file) = @_;
+    open my $in, '<', $file or die "summary: cannot read $file: $!\n";
+    local $/;
+    return decode_json(<$in>);
+}
+
+# The samples of the file, whose seconds are added to this run's.
+sub earlier_samples {
+    my ($option) = @_;
+    my $file = $option->{json};
+    return unless $option->{add} && -e $file;
+    my $earlier = read_json($file);
+    for my $same (qw(session pair build)) {
+        my ($then, $now) = map { $_ // '' } $earlier->{$same}, $option->{$same};
+        die "summary: $file is of another $same ($then, now $now). Leave out --add, or name another FILE.\n"
+            if $then ne $now;
+    }
+    $option->{seconds} += $earlier->{seconds};
+    return @{ $earlier->{samples} };
+}
+
 sub read_samples {
-    my ($limit) = @_;
-    my @samples = map { decode_json($_) } grep { /\S/ } <STDIN>;
+    my ($limit, @earlier) = @_;
+    my @samples = (@earlier, map { decode_json($_) } grep { /\S/ } <STDIN>);
     for (@samples) {
         $_->{state} = state_of($_, $limit);
         derive($_->{result});
@@ -372,9 +398,12 @@ sub write_json {
 }
 
 sub main {
-    my %option = ('near-limit' => 0.2, pair => '64-64', seconds => 0, session => 'speed');
-    GetOptions(\%option, 'near-limit=f', 'near-only', 'pair=s', 'seconds=i', 'session=s', 'json=s') or exit 2;
-    my @samples = read_samples($option{'near-limit'});
+    my %option = ('near-limit' => 0.2, pair => '64-64', seconds => 0, session => 'speed', build => '');
+    GetOptions(\%option, 'near-limit=f', 'near-only', 'pair=s', 'seconds=i', 'session=s', 'build=s', 'add', 'check',
+        'json=s') or exit 2;
+    my @earlier = earlier_samples(\%option);
+    return if $option{check};
+    my @samples = read_samples($option{'near-limit'}, @earlier);
     @samples || $option{'near-only'} or die "summary: there are no samples\n";
     my %measured = map { $_->{variant} => 1 } @samples;
     $measured{limit} = 1 if grep { /^copy/ } keys %measured;
@@ -391,7 +420,7 @@ sub main {
     return unless $option{json};
     write_json($option{json}, {
         when => strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), host => join(' ', (uname())[0, 2, 4]), pair => $option{pair},
-        session => $option{session},
+        session => $option{session}, build => $option{build},
         near_limit_us => $option{'near-limit'}, seconds => $option{seconds}, counts => \%count, summary => $summary,
         targets => \@verdicts }, \@samples);
     print "\nall samples: $option{json}\n";

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
 # usage: tools/bench.sh [SESSION] [--seconds N] [--slice MILLISECONDS] [--draws N] [--near] [--pair 64-64|32-32|32-64]
-#                       [--free] [--json FILE]
+#                       [--free] [--json FILE] [--add]
 #   SESSION, one of (with its seconds, apart from the start and what is measured once):
 #   --speed    latency and bandwidth (180); this one if none is named          --quick    three tests of it (30)
 #   --limits   messages and large pieces against the bare limits, while the cores are near alone: for machines that
@@ -20,6 +20,7 @@
 #   --draws    start all programs anew so many times, for the memory that they get (--speed, --limits, --pointers: 5;
 #              others: 1)
 #   --near     begin a sample only while the cores are near
+#   --add      count the samples that the file holds too: more of a state that was rare when it was written
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
 # Within a draw all programs run, asleep but for the pair that is being measured. Every sample is tagged near or far by
 # the cache-line round trip of the two cores right before and after it; samples that saw both are dropped. Prints a
@@ -61,10 +62,10 @@ declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [
 declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5)
 sessions_of_all=(speed limits pointers select connections scale load backends peers)
 
-usage() { sed -n '2,26s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,27s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() pin_ends=1
+    session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() add=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
             --all | --speed | --limits | --quick | --pointers | --select | --connections | --load | --scale | --backends | \
@@ -73,6 +74,7 @@ take_options() {
             --publish) publish; exit ;;
             --free) pin_ends= ;;
             --near) near=(--near-below "$near_limit") ;;
+            --add) add=(--add) ;;
             --seconds) seconds=${2:?} && shift ;;
             --slice) slice=${2:?} && shift ;;
             --draws) draws=${2:?} && shift ;;
@@ -104,7 +106,7 @@ take_all_sessions() {
         note "$one: $share s"
         stop_wineserver # it may keep sockets of a program that was killed for ever, and spin on them (docs/design.md)
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${near[0]:+--near} \
-            "${free[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
+            "${free[@]}" "${add[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
             { note "$one was not completed"; status=1; }
     done
     perl "$root/bench/plots.pl" "$build/bench" "$build/bench"
@@ -254,6 +256,18 @@ take_draws() {
     done
 }
 
+# Samples of different ones are not to be added up.
+build_measured() {
+    [ -z "$ours" ] || cat "$(folder_of "$server_bits-ours")/wsock32.dll" "$(folder_of "$client_bits-ours")/wsock32.dll" | cksum |
+        tr ' ' -
+}
+
+# usage: summarize [--check]
+summarize() {
+    perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --session "$session" \
+        ${near[0]:+--near-only} --build "$(build_measured)" "${add[@]}" "$@" --json "$json"
+}
+
 main() {
     local status=0
     take_options "$@"
@@ -267,10 +281,10 @@ main() {
     start_pairs "$build/bench.log"
     find_our_dll
     find_peers
+    summarize --check
     take_draws >"$scratch/samples" || status=1
     progress ""
-    perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --session "$session" \
-        ${near[0]:+--near-only} --json "$json" <"$scratch/samples"
+    summarize <"$scratch/samples"
     [ $status -eq 0 ] || die "the run ended early; see $pair_log"
 }
 
