@@ -16,6 +16,8 @@
 #define SAMPLE_CAPACITY 100000
 #define RTT_BATCH 32
 #define WARM_UP 2000
+#define ALONE_BYTES 4096 /* as in alone.c */
+#define ALONE_MAX 1024
 #define NOT_ENDED UINT64_MAX
 
 /* Offsets only grow. Each word has one writer and a line of its own. */
@@ -282,6 +284,33 @@ static void take_one_way(const char *test, size_t size, unsigned milliseconds, F
             test, size, messages, seconds, (double)messages / seconds, (double)errand.received / seconds / 1e6);
 }
 
+static void take_alone(size_t size, unsigned milliseconds, FILE *out)
+{
+    end_t sender = {.ring = &rings.there}, receiver = {.ring = &rings.there};
+    unsigned run = (unsigned)smaller(ALONE_BYTES / size, ALONE_MAX);
+    uint64_t send_ns = 0, receive_ns = 0, messages = 0, start = net_clock_ns();
+    uint64_t end = start + (uint64_t)milliseconds * 1000000u;
+    char *buffer = buffer_of(size);
+    while (start < end) {
+        for (unsigned i = 0; i < run; i++)
+            ring_send(&sender, buffer, size);
+        uint64_t sent = net_clock_ns();
+        for (unsigned i = 0; i < run; i++)
+            ring_receive_all(&receiver, buffer, size);
+        uint64_t received = net_clock_ns();
+        send_ns += sent - start;
+        receive_ns += received - sent;
+        messages += run;
+        start = received;
+    }
+    free(buffer);
+    fprintf(out,
+            "{\"test\":\"alone\",\"size\":%zu,\"messages\":%" PRIu64
+            ",\"both_ns\":%.3f,\"send_ns\":%.3f,\"receive_ns\":%.3f}",
+            size, messages, (double)(send_ns + receive_ns) / (double)messages, (double)send_ns / (double)messages,
+            (double)receive_ns / (double)messages);
+}
+
 bool bare_ring_is(const char *name)
 {
     return manner_of(name) != NULL;
@@ -289,7 +318,7 @@ bool bare_ring_is(const char *name)
 
 bool bare_ring_has(const char *name, const char *test)
 {
-    return !strcmp(test, "bw") || (manner_of(name) == manners && (!strcmp(test, "rtt") || !strcmp(test, "msgs")));
+    return !strcmp(test, "bw") || (manner_of(name) == manners && (!strcmp(test, "rtt") || !strcmp(test, "msgs") || !strcmp(test, "alone")));
 }
 
 void bare_ring_take(const char *name, const char *test, size_t size, unsigned milliseconds, FILE *out)
@@ -299,6 +328,8 @@ void bare_ring_take(const char *name, const char *test, size_t size, unsigned mi
     reset(&rings.back);
     if (!strcmp(test, "rtt"))
         take_rtt(size, milliseconds, out);
+    else if (!strcmp(test, "alone"))
+        take_alone(size, milliseconds, out);
     else
         take_one_way(test, size, milliseconds, out);
 }

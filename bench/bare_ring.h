@@ -12,7 +12,7 @@
  * "copy4" have larger parts and rings of 1 and 4 MB, "copynt" stores past the caches. */
 bool bare_ring_is(const char *name);
 bool bare_ring_has(const char *name, const char *test);
-/* Runs rtt, msgs or bw between the two threads of cores.h for about that long, and writes the result to `out`, as JSON.
+/* Runs rtt, msgs or bw between the two threads of cores.h, or alone in one, for about that long, and writes the result to `out`, as JSON.
  */
 void bare_ring_take(const char *name, const char *test, size_t size, unsigned milliseconds, FILE *out);
 

@@ -1,4 +1,5 @@
 /* client: asks a netbench server for a test over their stream connection, and prints the result as a line of JSON. */
+#include "alone.h"
 #include "brief.h"
 #include "checksum.h"
 #include "netbench.h"
@@ -280,6 +281,7 @@ void client_take(client_t *client, const netbench_options_t *options)
         [TEST_LOAD] = waits_run_load,
         [TEST_CONNECT] = brief_run,
         [TEST_BRIEF] = brief_run,
+        [TEST_ALONE] = alone_run,
         [TEST_BORROW] = run_one_way,
         [TEST_VIEWS] = run_by_pointers,
         [TEST_LEND] = run_by_pointers,

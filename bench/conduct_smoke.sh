@@ -37,12 +37,13 @@ cp "$scratch/tcp.2.groups" "$scratch/common.groups"
 streams=(rtt:64: msgs:1: bw:65536:)
 timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 idle:64:20=tcp rtt:64:select=tcp,unix msgs:8:=tcp/10,ring \
     udp:64:=tcp@tcp-udp bw:16384:=tcp,copy1,copy4,copynt load:64:t100-p2-beside=tcp/10 crowd:64:c3=tcp \
-    rtt:64:select-c3=tcp ready:64:c3-kernel=tcp wake:64:t500=tcp connect:64:=tcp "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
+    rtt:64:select-c3=tcp ready:64:c3-kernel=tcp wake:64:t500=tcp connect:64:=tcp alone:1:=tcp,ring "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
 
 expect idle:64:20 tcp 1
 expect rtt:64:select unix 3
 expect udp:64: tcp 3
 expect msgs:8: tcp 1
+expect alone:1: ring 3
 expect load:64:t100-p2-beside tcp 1
 expect crowd:64:c3 tcp 1
 for test in rtt:64:select-c3 ready:64:c3-kernel wake:64:t500 connect:64:; do expect $test tcp 3; done
@@ -57,8 +58,8 @@ done
 perl "$here/summary.pl" --near-limit 1e9 --seconds 1 --json "$scratch/json" <"$scratch/samples" >"$scratch/table"
 cat "$scratch/table"
 grep -q '^far.*: not seen in 1 s' "$scratch/table" || fail "the table does not say that far was not seen"
-[ "$(grep -cE '^(round trip|messages|bandwidth|datagram|exchange|opening|select|waking|connections).* [1-9][0-9]*$' \
-    "$scratch/table")" -eq 13 ] || fail "the table has not thirteen rows"
+[ "$(grep -cE '^(round trip|messages|bandwidth|datagram|exchange|opening|select|waking|connections|send).* [1-9][0-9]*$' \
+    "$scratch/table")" -eq 14 ] || fail "the table has not fourteen rows"
 perl -MJSON::PP -0777 -ne 'decode_json($_)->{summary}{near}{"rtt:64:"}{ring}{median} > 0 or exit 1' "$scratch/json" ||
     fail "the JSON file lacks the ring"
 

@@ -73,17 +73,41 @@ static net_socket_t listen_somewhere(void)
     return s;
 }
 
+static net_socket_t connect_to_listener(net_socket_t listener)
+{
+    address_t address;
+    net_len_t length = sizeof address;
+    if (getsockname(listener, &address.plain, &length))
+        peer_die("getsockname failed");
+    return connect_to(&address, length);
+}
+
 static void add_kernels(crowd_t *crowd)
 {
     net_socket_t *last = crowd->sockets + 1 + crowd->count;
-    address_t address;
-    net_len_t length = sizeof address;
     last[0] = listen_somewhere();
     last[2] = listen_somewhere();
-    if (getsockname(last[2], &address.plain, &length))
-        peer_die("getsockname failed");
-    last[1] = connect_to(&address, length);
+    last[1] = connect_to_listener(last[2]);
     crowd->others = KERNELS;
+}
+
+void crowd_open_pair(crowd_pair_t *pair)
+{
+    net_socket_t listener = listen_somewhere();
+    *pair = (crowd_pair_t){.open = true, .connected = connect_to_listener(listener)};
+    pair->accepted = accept(listener, NULL, NULL);
+    if (pair->accepted == NET_INVALID)
+        peer_die("accept failed");
+    net_close(listener);
+}
+
+void crowd_close_pair(crowd_pair_t *pair)
+{
+    if (!pair->open)
+        return;
+    net_close(pair->connected);
+    net_close(pair->accepted);
+    *pair = (crowd_pair_t){0};
 }
 
 void crowd_connect(crowd_t *crowd, net_socket_t first, unsigned count, bool kernel)

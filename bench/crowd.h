@@ -19,6 +19,16 @@ void crowd_accept(crowd_t *crowd, net_socket_t first, unsigned count, net_socket
 /* All but the first.  A crowd of zeros is closed. */
 void crowd_close(crowd_t *crowd);
 
+/* Both ends of a connection within this process. */
+typedef struct {
+    bool open;
+    net_socket_t connected, accepted;
+} crowd_pair_t;
+
+void crowd_open_pair(crowd_pair_t *pair);
+/* One of zeros is closed. */
+void crowd_close_pair(crowd_pair_t *pair);
+
 /* Another connection to where `s` leads. */
 net_socket_t crowd_connect_beside(net_socket_t s);
 

@@ -24,12 +24,13 @@ static const char usage[] =
     "       spread  bw, over all open connections     crowd  opens connections\n"
     "       ready, empty  asks who has bytes: one, none  wake   from a late answer to the end of the sleep\n"
     "       load  rtt with pauses for thought         connect, brief  connections: closed by client, by server\n"
+    "       alone  sends and receives of one thread to itself\n"
     "options: --host ADDRESS (127.0.0.1)   --port N | --port-file PATH (server writes it, client reads it)\n"
     "         --unix PATH (native builds)  --size BYTES (64)      --milliseconds N (500)\n"
     "         --warm-up MILLISECONDS of exchanges before each test (1)    --select: call select before each recv\n";
 
 static const char *const test_names[TEST_COUNT] = {"rtt",    "msgs",  "bw",   "file",    "idle",
-                                                   "udp", "crowd",  "spread", "ready", "empty", "wake", "load", "connect", "brief",
+                                                   "udp", "crowd",  "spread", "ready", "empty", "wake", "load", "connect", "brief", "alone",
      "borrow", "views", "lend", "transmit"};
 
 const char *netbench_test_name(test_t test)

@@ -23,6 +23,7 @@ typedef struct {
     samples_t samples;
     peer_room_t room;
     crowd_t crowd;
+    crowd_pair_t pair; /* TEST_ALONE */
 } client_t;
 
 /* The whole program, by its arguments; what main() does. */

@@ -38,22 +38,23 @@ char *peer_room(peer_room_t *room, size_t size)
     return room->memory;
 }
 
-static int as_length(size_t size)
+/* True if `moved`, which a call has given, is to be added; false: the call is to be made once more. */
+static bool has_moved(int moved, const char *what)
 {
-    return size < 1u << 30 ? (int)size : 1 << 30;
+    if (moved < 0 && !net_would_block())
+        peer_die("%s failed", what);
+    return moved > 0;
 }
 
-void peer_send(net_socket_t s, const void *data, size_t size)
+void peer_send_rest(net_socket_t s, const char *data, size_t size, int first)
 {
-    const char *p = data;
-    while (size) {
-        int n = (int)send(s, p, as_length(size), 0);
-        if (n < 0 && net_would_block())
+    for (int sent = first;; sent = (int)send(s, data, peer_length(size), 0)) {
+        if (!has_moved(sent, "send"))
             continue;
-        if (n <= 0)
-            peer_die("send failed");
-        p += n;
-        size -= (size_t)n;
+        data += sent;
+        size -= (size_t)sent;
+        if (!size)
+            return;
     }
 }
 
@@ -74,28 +75,15 @@ void peer_wait_readable(net_socket_t s, net_set_t *set)
         peer_die("select found other sockets than the one with bytes");
 }
 
-size_t peer_receive(net_socket_t s, void *data, size_t size, const peer_way_t *way)
+size_t peer_receive_rest(net_socket_t s, char *data, size_t size, const peer_way_t *way, int first)
 {
-    char *p = data;
     size_t got = 0;
-    while (got < size) {
+    for (int more = first; more != 0; more = (int)recv(s, data + got, peer_length(size - got), 0)) {
+        got += has_moved(more, "recv") ? (size_t)more : 0;
+        if (got == size)
+            break;
         if (way && way->wait == PEER_SELECTS)
             peer_wait_readable(s, way->set);
-        int n = (int)recv(s, p + got, as_length(size - got), 0);
-        if (n < 0 && net_would_block())
-            continue;
-        if (n < 0)
-            peer_die("recv failed");
-        if (n == 0)
-            break;
-        got += (size_t)n;
     }
     return got;
-}
-
-void peer_receive_all(net_socket_t s, void *data, size_t size, const peer_way_t *way)
-{
-    size_t got = peer_receive(s, data, size, way);
-    if (got != size)
-        peer_die("the other end closed after %lu of %lu bytes", (unsigned long)got, (unsigned long)size);
 }

@@ -23,6 +23,7 @@ typedef enum {
     TEST_LOAD,    /* request, answer, a pause for thought */
     TEST_CONNECT, /* connect, one exchange, close */
     TEST_BRIEF,   /* connect, request, answer and its end by the server's close */
+    TEST_ALONE,   /* both ends are the client's */
     /* The others need vmmc_sockets.h, or TransmitFile. */
     TEST_BORROW,
     TEST_VIEWS,
@@ -79,11 +80,43 @@ typedef struct {
 char *peer_buffer(size_t size);
 /* As peer_buffer, but the same memory as before if that is large enough. */
 char *peer_room(peer_room_t *room, size_t size);
-void peer_send(net_socket_t s, const void *data, size_t size);
-/* Receives exactly `size` bytes, or fewer if the other end closes; returns how many.  `way` may be NULL: in a blocking receive. */
-size_t peer_receive(net_socket_t s, void *data, size_t size, const peer_way_t *way);
-/* The same, but an early end is fatal. */
-void peer_receive_all(net_socket_t s, void *data, size_t size, const peer_way_t *way);
 void peer_wait_readable(net_socket_t s, net_set_t *set);
+
+/* The first call of a message is made inline, as a program with nothing else to do would make it; what is left by it is
+ * the business of the *_rest() calls. */
+static inline int peer_length(size_t size)
+{
+    return size < 1u << 30 ? (int)size : 1 << 30;
+}
+
+/* `first`: what the first call has given. */
+void peer_send_rest(net_socket_t s, const char *data, size_t size, int first);
+size_t peer_receive_rest(net_socket_t s, char *data, size_t size, const peer_way_t *way, int first);
+
+/* `size`: 1 or more. */
+static inline void peer_send(net_socket_t s, const void *data, size_t size)
+{
+    int sent = (int)send(s, data, peer_length(size), 0);
+    if (sent < 0 || (size_t)sent != size)
+        peer_send_rest(s, data, size, sent);
+}
+
+/* Receives exactly `size` bytes, 1 or more, or fewer if the other end closes; returns how many.  `way` may be NULL: in a
+ * blocking receive. */
+static inline size_t peer_receive(net_socket_t s, void *data, size_t size, const peer_way_t *way)
+{
+    if (way && way->wait == PEER_SELECTS)
+        peer_wait_readable(s, way->set);
+    int got = (int)recv(s, data, peer_length(size), 0);
+    return got > 0 && (size_t)got == size ? size : peer_receive_rest(s, data, size, way, got);
+}
+
+/* The same, but an early end is fatal. */
+static inline void peer_receive_all(net_socket_t s, void *data, size_t size, const peer_way_t *way)
+{
+    size_t got = peer_receive(s, data, size, way);
+    if (got != size)
+        peer_die("the other end closed after %lu of %lu bytes", (unsigned long)got, (unsigned long)size);
+}
 
 #endif

@@ -103,6 +103,11 @@ static void accept_loans(server_t *server, const peer_request_t *request)
 }
 #endif
 
+static void stand_by(server_t *server, const peer_request_t *request)
+{
+    (void)server, (void)request;
+}
+
 static void warm_up(server_t *server)
 {
     char bytes[PEER_WARM_UP_SIZE];
@@ -118,6 +123,7 @@ static void serve_test(server_t *server, const peer_request_t *request)
         [TEST_RTT] = echo, [TEST_MSGS] = count, [TEST_BW] = drain, [TEST_FILE] = take_file, [TEST_IDLE] = keep_waiting,
         [TEST_CROWD] = gather, [TEST_SPREAD] = spread, [TEST_READY] = echo, [TEST_EMPTY] = echo,
         [TEST_WAKE] = waits_answer_late, [TEST_LOAD] = echo, [TEST_CONNECT] = brief_serve, [TEST_BRIEF] = brief_serve,
+        [TEST_ALONE] = stand_by,
 #ifdef _WIN32
         [TEST_BORROW] = borrow, [TEST_VIEWS] = borrow, [TEST_LEND] = accept_loans, [TEST_TRANSMIT] = drain,
 #endif

@@ -36,6 +36,7 @@ static void close_socket(client_t *client, const netbench_options_t *options)
     if (client->socket == NET_INVALID)
         return;
     crowd_close(&client->crowd);
+    crowd_close_pair(&client->pair);
     if (options->udp)
         udp_say_goodbye(client);
     net_close(client->socket);

@@ -39,6 +39,8 @@ my %metric = (
         ['send_us', 'send', 'us'], ['receive_us', 'receive', 'us'], ['close_us', 'close', 'us']] },
     crowd => { field => 'each_us',       unit => 'us',   lower => 1, more => [['memory_each', 'memory', 'KB'],
         ['descriptors_each', 'open files', '']] },
+    alone => { field => 'both_ns',       unit => 'ns',   lower => 1, more => [['send_ns', 'send', 'ns'],
+        ['receive_ns', 'receive', 'ns']] },
     spread => { field => 'messages_per_s', unit => 'k/s', lower => 0, scale => 1e-3 },
 );
 
@@ -110,7 +112,8 @@ sub kind_of { return (split /:/, $_[0])[0] }
 my %title = (rtt => 'round trip', udp => 'datagram round trip', msgs => 'messages', bw => 'bandwidth',
     transmit => 'TransmitFile of', ready => 'select, bytes found', empty => 'select, none found',
     wake => 'waking up', load => 'exchange', connect => 'connections, closed by client',
-    brief => 'connections, closed by server', crowd => 'opening', spread => 'messages over all');
+    brief => 'connections, closed by server', crowd => 'opening', spread => 'messages over all',
+    alone => 'send and receive in one thread');
 
 sub word_title {
     my ($word) = @_;
@@ -379,7 +382,7 @@ sub print_targets {
 sub tests_in_order {
     my %seen = map { $_->{test} => 1 } @_;
     my $place = 0;
-    my %kinds = map { $_ => $place++ } qw(rtt msgs bw udp idle transmit ready empty wake load connect brief crowd spread);
+    my %kinds = map { $_ => $place++ } qw(rtt msgs bw udp idle transmit ready empty wake load connect brief crowd spread alone);
     my %key = map { my $test = $_; $test => sprintf('%02d', $kinds{ kind_of($test) }) . $test =~ s/(\d+)/sprintf '%09d', $1/ger }
         keys %seen;
     return [sort { $key{$a} cmp $key{$b} } keys %seen];

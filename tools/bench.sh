@@ -38,7 +38,7 @@ near_limit=0.2 # us: near is 0.05 to 0.17, far 0.3 to 0.6, by the machine
 # datagrams, and a stream whose other end is without our DLL.
 declare -A session_tests=(
     [speed]="idle:64:5000 rtt:64: rtt:64:select rtt:64:poll msgs:1: msgs:8: msgs:64: bw:4096: bw:16384: bw:65536:
-        bw:262144: bw:1048576: rtt:1024: rtt:4096: rtt:16384: udp:64: rtt:64:mixed"
+        bw:262144: bw:1048576: rtt:1024: rtt:4096: rtt:16384: udp:64: rtt:64:mixed alone:1: alone:64:"
     [quick]="rtt:64: msgs:64: bw:65536:"
     [limits]="rtt:64: msgs:1: msgs:64: bw:16384: bw:65536: bw:262144: bw:1048576:"
     [pointers]="bw:65536: bw:262144: bw:1048576: transmit:65536: transmit:1048576:"
@@ -173,6 +173,7 @@ parts_of() {
         *:select | *:poll) list=(builtin ${ours:+ours} tcp unix) ;;
         *:mixed) list=(builtin ${ours:+ours@outward}) ;;
         *:msgs:* | *:bw:4096:) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring) ;;
+        *:alone:*) list=(builtin ${ours:+ours} tcp ring) ;;
         *:idle:* | *:transmit:*) list=(builtin ${ours:+ours}) ;;
         speed:bw:*) list=(builtin ${ours:+ours} tcp unix ring copy1 copy4 copynt) ;;
         *) list=(builtin ${ours:+ours} tcp unix ring) ;;
@@ -256,10 +257,14 @@ take_draws() {
     done
 }
 
-# Samples of different ones are not to be added up.
+# Names what is measured, and what measures it: samples of different ones are not to be added up.
 build_measured() {
-    [ -z "$ours" ] || cat "$(folder_of "$server_bits-ours")/wsock32.dll" "$(folder_of "$client_bits-ours")/wsock32.dll" | cksum |
-        tr ' ' -
+    local end programs=("$bench_build/native/netbench" "$bench_build/native/conduct")
+    for end in "$server_bits" "$client_bits"; do
+        programs+=("$(folder_of "$end-builtin")/netbench.exe")
+        [ -z "$ours" ] || programs+=("$(folder_of "$end-ours")/wsock32.dll")
+    done
+    cat "${programs[@]}" | cksum | tr ' ' -
 }
 
 # usage: summarize [--check]
