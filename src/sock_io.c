@@ -6,6 +6,7 @@
 #include <wsock32_real.h>
 
 #define URGENT_PATIENCE_US 50000
+#define LONG_PIECE 4096u
 
 static bool is_still(const sock_t *sock, uintptr_t handle)
 {
@@ -131,13 +132,30 @@ static int rest(sock_t *sock, transfer_t *transfer, bool sending, int done)
     return done;
 }
 
-static int send_all(sock_t *sock, transfer_t *transfer)
+static int send_pieces(sock_t *sock, transfer_t *transfer)
 {
-    if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
-        sock_look_around(sock, transfer->count);
     int done = piece(sock, transfer, true);
     /* A switch of carriers may split a blocking send, which the program must not see. */
     return transfer->blocking ? rest(sock, transfer, true, done) : done;
+}
+
+/* The requests of a meeting take as long as an exchange.  So what is short is sent first, and the other end is busy with it
+ * meanwhile; what is long is not to go by the kernel for want of them. */
+static int send_before_user(sock_t *sock, transfer_t *transfer)
+{
+    bool is_long = transfer->count >= LONG_PIECE;
+    if (is_long)
+        sock_look_around(sock, transfer->count);
+    int done = send_pieces(sock, transfer);
+    if (!is_long)
+        sock_look_around(sock, 0);
+    return done;
+}
+
+static int send_all(sock_t *sock, transfer_t *transfer)
+{
+    bool is_user = __builtin_expect(sock_mode(sock) == SOCK_USER, 1);
+    return is_user ? send_pieces(sock, transfer) : send_before_user(sock, transfer);
 }
 
 int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsigned flags)
