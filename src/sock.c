@@ -189,7 +189,7 @@ static uint64_t calls_of(const sock_t *sock)
 }
 
 /* The counters are read without their locks: a torn one makes a meeting a little earlier or later. */
-static bool is_young(const sock_t *sock, uint32_t sending)
+bool sock_is_young(const sock_t *sock, uint32_t sending)
 {
     const counters_t *sent = &sock->stream.tx.counters, *received = &sock->stream.rx.counters;
     return calls_of(sock) < sock->meet_calls ||
@@ -260,7 +260,7 @@ void sock_connected(sock_t *sock)
         note_kernel_connection(sock);
     else if (sock_mode(sock) == SOCK_FRESH)
         come_to_be(sock);
-    if (!is_young(sock, 0))
+    if (!sock_is_young(sock, 0))
         sock_meet(sock);
 }
 
@@ -287,7 +287,7 @@ void sock_progress(sock_t *sock)
 
 void sock_look_around(sock_t *sock, uint32_t sending)
 {
-    if (may_be_connected(sock) && !is_young(sock, sending))
+    if (may_be_connected(sock) && !sock_is_young(sock, sending))
         sock_meet(sock);
     else if (load_relaxed(&sock->async_events)) /* its messages wait for that */
         sock_notice_connection(sock);

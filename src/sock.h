@@ -75,8 +75,10 @@ void sock_meet(sock_t *sock);
 void sock_end(sock_t *sock);
 /* See whether the other end has turned up; cheap when there is nothing to see. */
 void sock_progress(sock_t *sock);
-/* Before each call: a non-blocking connect may have completed, the connection may be old enough for a meeting or about to
- * be with the `sending` bytes of this call, the other end may have turned up. */
+/* True while the other end is not looked for yet, and would not be with `sending` bytes more. */
+bool sock_is_young(const sock_t *sock, uint32_t sending);
+/* Before each call, or after a short send: a non-blocking connect may have completed, the connection may be old enough for
+ * a meeting or about to be with the `sending` bytes of this call, the other end may have turned up. */
 void sock_look_around(sock_t *sock, uint32_t sending);
 
 /* What a transfer is asked to do besides moving bytes. */

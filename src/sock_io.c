@@ -140,14 +140,14 @@ static int send_pieces(sock_t *sock, transfer_t *transfer)
 }
 
 /* The requests of a meeting take as long as an exchange.  So what is short is sent first, and the other end is busy with it
- * meanwhile; what is long is not to go by the kernel for want of them. */
+ * meanwhile; what is long is not to go by the kernel for want of them.  A connection that ends with this piece has none. */
 static int send_before_user(sock_t *sock, transfer_t *transfer)
 {
-    bool is_long = transfer->count >= LONG_PIECE;
-    if (is_long)
+    bool is_young = sock_is_young(sock, transfer->count), is_long = transfer->count >= LONG_PIECE;
+    if (is_young || is_long)
         sock_look_around(sock, transfer->count);
     int done = send_pieces(sock, transfer);
-    if (!is_long)
+    if (!is_young && !is_long)
         sock_look_around(sock, 0);
     return done;
 }
