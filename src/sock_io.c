@@ -143,11 +143,13 @@ static int send_pieces(sock_t *sock, transfer_t *transfer)
  * meanwhile; what is long is not to go by the kernel for want of them.  A connection that ends with this piece has none. */
 static int send_before_user(sock_t *sock, transfer_t *transfer)
 {
-    bool is_young = sock_is_young(sock, transfer->count), is_long = transfer->count >= LONG_PIECE;
-    if (is_young || is_long)
+    bool first = transfer->count < LONG_PIECE && !sock_is_young(sock, transfer->count);
+    if (first)
+        sock_progress(sock); /* where the other end has done its part this piece may go by the ring */
+    else
         sock_look_around(sock, transfer->count);
     int done = send_pieces(sock, transfer);
-    if (!is_young && !is_long)
+    if (first)
         sock_look_around(sock, 0);
     return done;
 }
