@@ -95,6 +95,13 @@ static bool has_unread_in_kernel(const sock_t *sock)
     return sock_mode(sock) == SOCK_USER && !sock->stream.rx.consented && kernel_socket_calls.pending(sock->handle);
 }
 
+/* A connection that was reset here has to be reset at the other end too, also where that reads from the kernel by now. */
+static void end_kernel_hard(const sock_t *sock)
+{
+    const struct linger hard = {.l_onoff = 1};
+    real_setsockopt(sock->handle, SOL_SOCKET, SO_LINGER, (const char *)&hard, sizeof hard);
+}
+
 void sock_end(sock_t *sock)
 {
     lock_take(&sock->lock);
@@ -105,6 +112,8 @@ void sock_end(sock_t *sock)
         log_info("socket %lu: closed before its other end had turned up (no DLL there, or another prefix or session?)",
                  (unsigned long)sock->handle);
     }
+    if (sock_mode(sock) == SOCK_USER && stream_is_broken(&sock->stream))
+        end_kernel_hard(sock);
     bool hard = (sock->linger_on && sock->linger_seconds == 0) || has_unread_in_kernel(sock);
     store_release(&sock->mode, SOCK_KERNEL);
     kpoll_forget(&sock->kpoll);

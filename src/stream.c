@@ -511,7 +511,8 @@ void stream_close(stream_t *stream, bool hard)
     half_take(&stream->rx);
     if (stream_is_attached(stream)) {
         stream__restore_now(stream);
-        close_sending(stream, hard || has_unread(&stream->rx));
+        /* What this end has given up has been reset for its program, and must not seem to end well for the other's. */
+        close_sending(stream, hard || stream_is_broken(stream) || has_unread(&stream->rx));
         flow_shm_t *in = stream->rx.flow;
         store_release(&in->consumer, load_relaxed(&in->consumer) | FLOW_READER_CLOSED);
         full_fence();

@@ -155,6 +155,12 @@ typedef struct stream {
     word_t gone;   /* the last of them has left and cleaned up */
 } stream_t;
 
+/* True once this side has reset the stream by itself. */
+static inline bool stream_is_broken(const stream_t *stream)
+{
+    return load_relaxed(&stream->broken) != 0;
+}
+
 /* True once the owner has closed the stream and the last thread has left it. */
 static inline bool stream_is_gone(const stream_t *stream)
 {

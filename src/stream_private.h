@@ -17,13 +17,13 @@ static inline int stream__gone(const stream_t *stream, uintptr_t socket)
 {
     if (load_relaxed(&stream->closing) || stream->socket != socket)
         return STREAM_CANCELLED;
-    return load_relaxed(&stream->broken) ? STREAM_RESET : 0;
+    return stream_is_broken(stream) ? STREAM_RESET : 0;
 }
 
 /* The other side will answer nothing any more, and stream__sleep() would not sleep. */
 static inline bool stream__is_lost(const stream_t *stream)
 {
-    return load_relaxed(&stream->broken) || vmmc_link_is_dead(stream->link);
+    return stream_is_broken(stream) || vmmc_link_is_dead(stream->link);
 }
 
 /* Something impossible was found in shared memory: the connection is reset, the log says what it was, and this process

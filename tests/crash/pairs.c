@@ -52,7 +52,8 @@ typedef struct run {
     stream_t streams[PAIRS_STREAMS];
     meeting_t meetings[PAIRS_STREAMS];
     unsigned busy_streams; /* those with traffic */
-    bool closed[PAIRS_STREAMS];
+    bool closed[PAIRS_STREAMS]; /* while the victim was stopped */
+    bool reset[PAIRS_STREAMS];  /* closed after that */
 } run_t;
 
 static char own_tag[40];
@@ -434,12 +435,27 @@ static void start_traffic(run_t *run, traffic_t *traffic, unsigned round)
     pthread_mutex_unlock(&in_call);
 }
 
+/* As a program does that is told of a reset; the other end may know nothing of it, and wait. */
+static void close_after_reset(run_t *run, const traffic_t *traffic, unsigned i)
+{
+    if (traffic->in[i].result != STREAM_RESET && traffic->out[i].result != STREAM_RESET)
+        return;
+    pthread_mutex_lock(&in_call);
+    if (!run->closed[i]) {
+        run->reset[i] = true;
+        stream_close(&run->streams[i], false);
+        shutdown((int)run->streams[i].socket, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&in_call);
+}
+
 static void end_traffic(run_t *run, traffic_t *traffic)
 {
     for (unsigned i = 0; i < run->load->streams; i++) {
         unit_join(traffic->out[i].thread);
         if (traffic->in[i].thread)
             unit_join(traffic->in[i].thread);
+        close_after_reset(run, traffic, i);
     }
     if (run->who == SURVIVOR)
         store_release(&run->board->ended, (uint32_t)os_now_us());
@@ -455,11 +471,12 @@ static void close_all(run_t *run, traffic_t *traffic, unsigned round)
     pthread_mutex_lock(&in_call);
     run->busy_streams = 0;
     for (unsigned i = 0; i < run->load->streams; i++) {
-        if (!run->closed[i])
+        if (!run->closed[i] && !run->reset[i])
             stream_close(&run->streams[i], false);
         close(run->fds[round][i]);
     }
     memset(run->closed, 0, sizeof run->closed);
+    memset(run->reset, 0, sizeof run->reset);
     pthread_mutex_unlock(&in_call);
     unit_unwatch(&traffic->watcher);
 }
@@ -526,6 +543,8 @@ static void act(run_t *run, unsigned i)
 {
     stream_t *stream = &run->streams[i];
     int socket = (int)stream->socket;
+    if (run->reset[i])
+        return;
     if (run->meanwhile == MEANWHILE_LOOKS) {
         look(run, stream);
     } else if (run->meanwhile == MEANWHILE_LEAVES) {

@@ -142,6 +142,21 @@ static void a_peer_that_does_not_answer_costs_a_bounded_time(void **state)
     unit_pair_close(&pair);
 }
 
+/* Its program has been told of a reset, so the other end is not to take it for a stream that has come to its end. */
+static void what_one_end_has_given_up_is_reset_at_the_other(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    stream__give_up(&pair.end[1], "a test");
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, true), STREAM_RESET);
+    stream_close(&pair.end[1], false);
+    assert_int_equal(unit_receive(&pair.end[0], &byte, 1, true), STREAM_RESET);
+    unit_pair_close(&pair);
+}
+
 static void a_peer_that_has_closed_leaves_the_bytes_here(void **state)
 {
     unit_pair_t pair;
@@ -538,6 +553,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(leaving_again_or_after_closing_does_nothing),
         cmocka_unit_test(a_stream_that_left_before_it_had_a_ring_never_gets_one),
         cmocka_unit_test(a_peer_that_does_not_answer_costs_a_bounded_time),
+        cmocka_unit_test(what_one_end_has_given_up_is_reset_at_the_other),
         cmocka_unit_test(a_peer_that_has_closed_leaves_the_bytes_here),
         cmocka_unit_test(an_end_behind_unread_bytes_comes_by_the_kernel_too),
         cmocka_unit_test(closing_while_frozen_ends_in_a_reset_within_bounds),
