@@ -210,8 +210,7 @@ int main(int argc, char **argv)
         lockstep_on_end(write_unfinished);
     for (uint32_t i = 0; i < actor.options.count; i++)
         play_sequence(actor.options.first + i);
-    if (actor.self == 0)
-        lockstep_finish();
+    lockstep_finish();
     WSACleanup();
     return 0;
 }

@@ -60,7 +60,7 @@ static DWORD WINAPI watch(void *unused)
             seen = board->turns;
             since = GetTickCount();
         }
-        if (some_other_ended())
+        if (!board->over && some_other_ended())
             end_run("CRASHED", EXIT_HUNG);
         DWORD patience = board->started == PLAN_ACTORS ? STEP_SECONDS : START_SECONDS;
         if (GetTickCount() - since > patience * 1000 && run.self == 0)
@@ -163,8 +163,27 @@ void lockstep_follow(const char *name, unsigned actor, unsigned long leader)
     start_watch();
 }
 
+/* Who ends before the leader has written the last sequence down has crashed, as far as the watchdogs know. */
+static void await_leave(void)
+{
+    while (!board->over)
+        WaitForSingleObject(run.turn[run.self], 1000);
+}
+
+static void give_leave(void)
+{
+    InterlockedExchange(&board->over, 1);
+    for (unsigned i = 1; i < PLAN_ACTORS; i++)
+        SetEvent(run.turn[i]);
+}
+
 void lockstep_finish(void)
 {
+    if (run.self != 0) {
+        await_leave();
+        return;
+    }
+    give_leave();
     for (unsigned i = 1; i < PLAN_ACTORS; i++) {
         HANDLE process = run.others[i];
         run.others[i] = NULL;

@@ -17,6 +17,7 @@ typedef struct board {
     volatile LONG sequence, step, actor; /* the turn */
     volatile LONG turns;                 /* how often it has been passed */
     volatile LONG started;               /* how many processes are ready to play */
+    volatile LONG over;                  /* the leader's: all is written down, and everybody may end */
     volatile LONG ports[PLAN_SOCKETS], named[PLAN_SOCKETS]; /* a socket's port, and the step it got it in */
     volatile LONG filled[PLAN_SOCKETS];
     volatile LONG lost; /* something has been awaited in vain: the rest of the sequence waits for nothing */
@@ -36,7 +37,7 @@ void lockstep_await(uint32_t sequence, unsigned step);
 void lockstep_pass(uint32_t sequence, unsigned step, unsigned actor);
 /* Called when the run hangs or crashes, in the leader, to write down what is known. */
 void lockstep_on_end(void (*write_down)(const char *why));
-/* The leader waits for the others to end. */
+/* After the last sequence: the leader lets the others end, and waits until they have; they wait for that. */
 void lockstep_finish(void);
 void lockstep_fail(const char *format, ...) __attribute__((format(__MINGW_PRINTF_FORMAT, 1, 2), noreturn));
 
