@@ -10,10 +10,10 @@
 #   --select   one, 64 and 1,000 sockets, one of them active; waking up (120)
 #   --connections  connections that live for one exchange (60)
 #   --load     1 to 16 pairs at once, with pauses for thought, beside a process that computes (240)
-#   --scale    1 to 4,000 open connections: their cost in time, memory and descriptors (120)
+#   --scale    1 to 4,000 open connections: their cost in time, memory and descriptors (300)
 #   --backends 64 and 32 bit, both together; sleeping on events (90)
 #   --peers    MPICH and UCX, where they are installed: tools/setup.sh --peers (60)
-#   --all      all of these one after the other, with --seconds shared out among them (1250); then the plots: each
+#   --all      all of these one after the other, with --seconds shared out among them (1430); then the plots: each
 #              session's figures are build/bench/SESSION.json then, the plots build/bench/*.svg
 #   --publish  puts what --all has measured into docs/performance.md and docs/plots
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
@@ -56,7 +56,7 @@ declare -A session_tests=(
     [backends]="rtt:64: msgs:64: bw:65536: bw:1048576: wake:64:t1000"
     [peers]="rtt:64: rtt:4096: msgs:64:"
 )
-declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=120
+declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=300
     [load]=240 [backends]=90 [peers]=60)
 # How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run.
 declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5)
