@@ -435,10 +435,12 @@ static void start_traffic(run_t *run, traffic_t *traffic, unsigned round)
     pthread_mutex_unlock(&in_call);
 }
 
-/* As a program does that is told of a reset; the other end may know nothing of it, and wait. */
+/* As a program does that is told of a reset; the other end may know nothing of it, and wait.  Loans need the link, and so
+ * the streams, until they have come to their end. */
 static void close_after_reset(run_t *run, const traffic_t *traffic, unsigned i)
 {
-    if (traffic->in[i].result != STREAM_RESET && traffic->out[i].result != STREAM_RESET)
+    bool was_reset = traffic->in[i].result == STREAM_RESET || traffic->out[i].result == STREAM_RESET;
+    if (!was_reset || (run->load->traits & LOAD_LENDS))
         return;
     pthread_mutex_lock(&in_call);
     if (!run->closed[i]) {
