@@ -1,11 +1,9 @@
 /* alone: see alone.h. */
 #include "alone.h"
+#include "bare_ring.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-#define RUN_BYTES 4096 /* there is room for so much on any connection, from the beginning */
-#define RUN_MAX 1024
 
 typedef struct {
     uint64_t send_ns, receive_ns, messages;
@@ -26,12 +24,12 @@ static void take_run(const crowd_pair_t *pair, char *buffer, const netbench_opti
 
 void alone_run(client_t *client, const netbench_options_t *options)
 {
-    if (options->size > RUN_BYTES)
-        peer_die("alone takes up to %u bytes at a time", RUN_BYTES);
+    if (options->size > ALONE_BYTES)
+        peer_die("alone takes up to %u bytes at a time", ALONE_BYTES);
     if (!client->pair.open)
         crowd_open_pair(&client->pair);
     char *buffer = peer_room(&client->room, options->size);
-    unsigned run = RUN_BYTES / options->size < RUN_MAX ? RUN_BYTES / options->size : RUN_MAX;
+    unsigned run = bare_ring_alone_run(options->size);
     uint64_t end = net_clock_ns() + (uint64_t)options->milliseconds * 1000000u;
     sums_t sums = {0};
     do

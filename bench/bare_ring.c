@@ -16,8 +16,6 @@
 #define SAMPLE_CAPACITY 100000
 #define RTT_BATCH 32
 #define WARM_UP 2000
-#define ALONE_BYTES 4096 /* as in alone.c */
-#define ALONE_MAX 1024
 #define NOT_ENDED UINT64_MAX
 
 /* Offsets only grow. Each word has one writer and a line of its own. */
@@ -287,7 +285,7 @@ static void take_one_way(const char *test, size_t size, unsigned milliseconds, F
 static void take_alone(size_t size, unsigned milliseconds, FILE *out)
 {
     end_t sender = {.ring = &rings.there}, receiver = {.ring = &rings.there};
-    unsigned run = (unsigned)smaller(ALONE_BYTES / size, ALONE_MAX);
+    unsigned run = bare_ring_alone_run(size);
     uint64_t send_ns = 0, receive_ns = 0, messages = 0, start = net_clock_ns();
     uint64_t end = start + (uint64_t)milliseconds * 1000000u;
     char *buffer = buffer_of(size);
@@ -318,7 +316,8 @@ bool bare_ring_is(const char *name)
 
 bool bare_ring_has(const char *name, const char *test)
 {
-    return !strcmp(test, "bw") || (manner_of(name) == manners && (!strcmp(test, "rtt") || !strcmp(test, "msgs") || !strcmp(test, "alone")));
+    bool is_small = !strcmp(test, "rtt") || !strcmp(test, "msgs") || !strcmp(test, "alone");
+    return !strcmp(test, "bw") || (manner_of(name) == manners && is_small);
 }
 
 void bare_ring_take(const char *name, const char *test, size_t size, unsigned milliseconds, FILE *out)

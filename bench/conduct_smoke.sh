@@ -37,7 +37,8 @@ cp "$scratch/tcp.2.groups" "$scratch/common.groups"
 streams=(rtt:64: msgs:1: bw:65536:)
 timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 idle:64:20=tcp rtt:64:select=tcp,unix msgs:8:=tcp/10,ring \
     udp:64:=tcp@tcp-udp bw:16384:=tcp,copy1,copy4,copynt load:64:t100-p2-beside=tcp/10 crowd:64:c3=tcp \
-    rtt:64:select-c3=tcp ready:64:c3-kernel=tcp wake:64:t500=tcp connect:64:=tcp alone:1:=tcp,ring "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
+    rtt:64:select-c3=tcp ready:64:c3-kernel=tcp wake:64:t500=tcp connect:64:=tcp alone:1:=tcp,ring \
+    "${streams[@]/%/=tcp,unix,ring}" >"$scratch/samples"
 
 expect idle:64:20 tcp 1
 expect rtt:64:select unix 3

@@ -490,7 +490,7 @@ bool stream_is_over(stream_t *stream)
     half_t *tx = &stream->tx;
     half_take(tx);
     uint32_t peer = stream->rx.flow ? load_acquire(&stream->rx.flow->state) : 0;
-    bool reset = (peer & FLOW_RESET) || tx->swallowed || load_relaxed(&stream->broken);
+    bool reset = (peer & FLOW_RESET) || tx->swallowed || stream_is_broken(stream);
     bool over = reset || (tx->shut && (peer & (FLOW_FIN | FLOW_CLOSED)));
     lock_release(&tx->lock);
     return over;
