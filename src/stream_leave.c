@@ -207,10 +207,11 @@ static int collect(stream_t *stream, const vmmc_region_t *region, uint32_t count
     while (done < count) {
         int moved = drain(stream, region->base + done, count - done);
         if (moved == STREAM_AGAIN && os_now_us() < until && !load_relaxed(&stream->closing))
-            continue;
-        if (moved <= 0)
-            return STREAM_RESET;
-        done += (uint32_t)moved;
+            stream__wait_kernel(stream, &stream->rx, 10);
+        else if (moved <= 0)
+            return stream__give_up(stream, "what the sender had announced did not come while it held still");
+        else
+            done += (uint32_t)moved;
     }
     return 0;
 }
@@ -272,7 +273,7 @@ static int hand_over(stream_t *stream, const vmmc_region_t *region, uint32_t cou
     uint32_t start = rx->position;
     urgent_t urgent = rx->urgent;
     if (count && collect(stream, region, count) != 0)
-        return stream__break(stream, "unread bytes could not be returned to the sender");
+        return STREAM_RESET;
     rx->urgent = urgent;
     uint32_t up_to_urgent = stream__return_urgent(rx, region->base, start, &count);
     store_relaxed(&rx->flow->returned, region->handle);

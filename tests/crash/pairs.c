@@ -628,6 +628,13 @@ static void check_links(run_t *run)
         NOTE(run, "%u links to dead processes are left", links);
 }
 
+/* Dying, being stopped and being late are no lies, and whoever is taken for a liar stays with the kernel for good. */
+static void check_trust(run_t *run)
+{
+    if (vmmc_is_distrustful())
+        NOTE(run, "the survivor distrusts a process that only died or was late");
+}
+
 /* All of `count` bytes, one way or the other. */
 static bool move(stream_t *stream, bool sending, uint8_t *bytes, uint32_t count)
 {
@@ -701,6 +708,7 @@ static void be_survivor(run_t *run)
     store_release(&run->board->looked, 1);
     unit_join(meanwhile);
     check_links(run);
+    check_trust(run);
     meet_successor(run);
 }
 

@@ -400,6 +400,32 @@ static void bytes_that_never_come_do_not_hold_up_leaving(void **state)
     unit_pair_close(&pair);
 }
 
+static int receive_from_broken(uintptr_t socket, void *bytes, uint32_t count)
+{
+    (void)socket, (void)bytes, (void)count;
+    return STREAM_RESET;
+}
+
+/* Whoever is taken for a liar gets no user-level stream any more. */
+static void a_connection_that_breaks_while_an_end_leaves_is_no_lie(void **state)
+{
+    unit_pair_t pair;
+    unit_watcher_t watcher;
+    kernel_calls_t broken = unit_kernel;
+    (void)state;
+    broken.receive = receive_from_broken;
+    unit_pair_open(&pair, 4096, 4096);
+    unit_promote(&pair);
+    for (uint32_t sent = 0; sent < 20000; sent += 5000)
+        unit_send(&pair.end[0], 2, sent, 5000, true);
+    pair.end[1].kernel = &broken;
+    unit_watch(&watcher, &pair.end[0], NULL);
+    assert_int_equal(stream_demote(&pair.end[1]), STREAM_RESET);
+    assert_false(vmmc_is_distrustful());
+    unit_unwatch(&watcher);
+    unit_pair_close(&pair);
+}
+
 /* ---- in the middle of traffic ---- */
 
 typedef struct plan {
@@ -566,6 +592,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_close_half_way_through_restoring_delivers_nothing_twice),
         cmocka_unit_test(two_threads_that_leave_both_return_when_it_is_done),
         cmocka_unit_test(bytes_that_never_come_do_not_hold_up_leaving),
+        cmocka_unit_test(a_connection_that_breaks_while_an_end_leaves_is_no_lie),
         cmocka_unit_test(an_end_sent_by_the_kernel_does_not_keep_the_receiver_from_leaving),
         cmocka_unit_test(what_a_process_sent_that_died_while_it_left_is_received),
         cmocka_unit_test(an_urgent_byte_that_waited_does_not_overtake_returned_ones),
