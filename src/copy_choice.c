@@ -18,17 +18,22 @@
 #define BETTER(cost, than) ((cost) < (than) - (than) / 24)
 #define FAR_FROM(cost, usual) ((cost) > (usual) + (usual) / 2 || (cost) < (usual) - (usual) / 3)
 
+static void begin_with(copy_choice_t *choice, word_t *start, copy_way_t best, bool trusted)
+{
+    if (best == COPY_STRING && !vmmc_copy_has_string())
+        best = COPY_PLAIN;
+    *choice = (copy_choice_t){.way = best, .best = best, .trial = best, .start = start};
+    for (unsigned way = 0; way < COPY_WAYS; way++)
+        choice->other[way].pause = trusted ? FIRST_PAUSE : 1 + way;
+}
+
 void copy_choice_begin(copy_choice_t *choice, word_t *start)
 {
     uint32_t found = load_relaxed(start);
-    *choice = (copy_choice_t){.best = (copy_way_t)(found & WAY_MASK), .start = start};
-    if (found >= ONE_TRUSTED)
+    bool trusted = found >= ONE_TRUSTED;
+    if (trusted)
         store_relaxed(start, found - ONE_TRUSTED);
-    if (choice->best == COPY_STRING && !vmmc_copy_has_string())
-        choice->best = COPY_PLAIN;
-    choice->way = choice->trial = choice->best;
-    for (unsigned way = 0; way < COPY_WAYS; way++)
-        choice->other[way].pause = found >= ONE_TRUSTED ? FIRST_PAUSE : 1 + way;
+    begin_with(choice, start, (copy_way_t)(found & WAY_MASK), trusted);
 }
 
 static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, uint64_t now)
@@ -198,12 +203,20 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 static word_t starts[COPY_CLASSES][COPY_DISTANCES]; /* hints, by any thread */
 static word_t start_farness = COPY_FARNESS_MAX;     /* what far teaches as if it were near would mislead for longer */
 
-/* A stretch that was begun before is not to be finished after: it would be of both. */
+/* The processors were elsewhere before this was noticed, so what was found last where they were said to be is a guess. */
+static void doubt(word_t *start)
+{
+    store_relaxed(start, load_relaxed(start) & WAY_MASK);
+}
+
+/* Nor is what this connection found where it is now when it was there last to be believed. */
 void copy_choices_move(copy_choices_t *choices, bool is_far)
 {
-    for (unsigned size = 0; size < COPY_CLASSES; size++)
-        for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)
-            choices->choice[size][distance].last = 0;
+    for (unsigned size = 0; size < COPY_CLASSES; size++) {
+        copy_choice_t *choice = &choices->choice[size][is_far];
+        begin_with(choice, choice->start, choice->best, false);
+        doubt(&starts[size][!is_far]);
+    }
     choices->is_far = is_far;
     store_relaxed(&start_farness, choices->farness);
 }
@@ -212,7 +225,7 @@ void copy_choices_begin(copy_choices_t *choices)
 {
     choices->farness = load_relaxed(&start_farness);
     choices->is_far = choices->farness != 0;
-    choices->loads = 0;
+    choices->untimed = 0;
     choices->looked = false;
     for (unsigned size = 0; size < COPY_CLASSES; size++)
         for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)

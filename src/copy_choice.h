@@ -18,6 +18,7 @@
 
 #define COPY_CHOICE_LEAST 4096u  /* smaller pieces have no choice */
 #define COPY_CHOICE_GRAIN 32768u /* the clock is read once for that many bytes */
+#define COPY_LOAD_GRAIN 65536u   /* and a load timed once for that many, of pieces that are small beside what that takes */
 
 typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
@@ -60,7 +61,7 @@ typedef struct copy_choices {
     copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
     uint32_t farness;
     bool is_far;
-    uint32_t loads; /* since the class of smaller pieces had one timed */
+    uint32_t untimed; /* bytes of smaller pieces since a load was timed */
     bool looked;    /* the line has been loaded a moment ago, so that the next load tells nothing */
 } copy_choices_t;
 
@@ -85,18 +86,22 @@ static inline bool copy_choices_note(copy_choices_t *choices, uint32_t count, ui
         return false;
     copy_choice_t *choice = copy_choices_for(choices, count);
     choice->pending += count;
+    choices->untimed += count;
     if (choice->pending < COPY_CHOICE_GRAIN)
         return false;
     copy_choice_look(choice, ring, cpu_ticks());
     return true;
 }
 
-/* True if the next load is to be timed, on behalf of a piece of `count` bytes: not all, beside smaller ones. */
+/* True if the next load is to be timed, on behalf of a piece of `count` bytes. */
 static inline bool copy_choices_want_load(copy_choices_t *choices, uint32_t count)
 {
     bool cold = !choices->looked;
     choices->looked = false;
-    return cold && (count >= COPY_LARGE || choices->loads++ % 4 == 0);
+    if (!cold || (count < COPY_LARGE && choices->untimed < COPY_LOAD_GRAIN))
+        return false;
+    choices->untimed = 0;
+    return true;
 }
 
 static inline void copy_choices_note_load(copy_choices_t *choices, uint64_t ticks)

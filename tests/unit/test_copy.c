@@ -223,12 +223,12 @@ static void the_next_connection_begins_where_the_last_one_ended(void **state)
     assert_int_equal(sender.choice.way, COPY_PLAIN);
 }
 
-static void learn(copy_choices_t *choices, uint32_t piece, copy_way_t fast)
+static void learn(copy_choices_t *choices, uint32_t piece, copy_way_t fast, uint32_t mb)
 {
     sender_t sender = {.now = 1000};
     for (unsigned way = 0; way < COPY_WAYS; way++)
         sender.ticks[way] = way == fast ? 100 : 400;
-    for (uint64_t sent = 0; sent < 300ull * MB; sent += piece) {
+    for (uint64_t sent = 0; sent < (uint64_t)mb * MB; sent += piece) {
         copy_choice_t *choice = copy_choices_for(choices, piece);
         sender.now += (uint64_t)sender.ticks[copy_choices_way(choices, piece)] * piece / 1024;
         choice->pending += piece;
@@ -245,11 +245,11 @@ static void each_class_and_distance_learns_for_itself(void **state)
     for (unsigned round = 0; round < 2; round++) {
         copy_way_t one = round ? COPY_PLAIN : COPY_PAST_CACHES, other = round ? COPY_PAST_CACHES : COPY_PLAIN;
         choices.is_far = false;
-        learn(&choices, COPY_LARGE, one);
-        learn(&choices, COPY_LARGE / 2, other);
+        learn(&choices, COPY_LARGE, one, 300);
+        learn(&choices, COPY_LARGE / 2, other, 300);
         choices.is_far = true;
-        learn(&choices, COPY_LARGE, other);
-        learn(&choices, COPY_LARGE / 2, one);
+        learn(&choices, COPY_LARGE, other, 300);
+        learn(&choices, COPY_LARGE / 2, one, 300);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE)->best, other);
         assert_int_equal(copy_choices_for(&choices, COPY_LARGE / 2)->best, one);
         choices.is_far = false;
@@ -301,6 +301,52 @@ static void a_quick_load_counts_for_many_slow_ones(void **state)
         copy_choices_note_load(&choices, i % 200 == 150 ? 90 : 270);
         assert_true(i < 100 || choices.is_far);
     }
+}
+
+static void move_to(copy_choices_t *choices, bool far)
+{
+    for (unsigned i = 0; i < 2 * COPY_FARNESS_MAX; i++)
+        copy_choices_note_load(choices, far ? COPY_FAR_TICKS + 50 : 90);
+    assert_int_equal(choices->is_far, far);
+}
+
+/* Until a sender knows that the processors have moved, what it finds is put down to where they were. */
+static void what_was_found_around_a_move_does_not_last(void **state)
+{
+    copy_choices_t mover, other, next;
+    (void)state;
+    copy_choices_begin(&mover);
+    move_to(&mover, false);
+    learn(&mover, COPY_LARGE, COPY_PAST_CACHES, 300);
+    move_to(&mover, true);
+    copy_choices_begin(&other);
+    move_to(&other, false);
+    copy_choices_begin(&next);
+    assert_false(next.is_far);
+    learn(&next, COPY_LARGE, COPY_PLAIN, 20);
+    assert_int_equal(copy_choices_for(&next, COPY_LARGE)->best, COPY_PLAIN);
+    move_to(&mover, false);
+    learn(&mover, COPY_LARGE, COPY_PLAIN, 20);
+    assert_int_equal(copy_choices_for(&mover, COPY_LARGE)->best, COPY_PLAIN);
+}
+
+/* A sender that waits for nobody asks for room once in a lap, and is not to take many laps to see where it is. */
+static void rare_loads_are_all_timed(void **state)
+{
+    copy_choices_t choices;
+    unsigned timed = 0;
+    (void)state;
+    copy_choices_begin(&choices);
+    for (unsigned lap = 0; lap < 8; lap++) {
+        for (unsigned i = 0; i < 8; i++)
+            copy_choices_note(&choices, COPY_LARGE / 2, RING);
+        assert_true(copy_choices_want_load(&choices, COPY_LARGE / 2));
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        copy_choices_note(&choices, COPY_LARGE / 2, RING);
+        timed += copy_choices_want_load(&choices, COPY_LARGE / 2);
+    }
+    assert_in_range(timed, 6, 10);
 }
 
 static void a_line_just_looked_at_tells_nothing(void **state)
@@ -380,6 +426,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(each_class_and_distance_learns_for_itself),
         cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),
         cmocka_unit_test(a_quick_load_counts_for_many_slow_ones),
+        cmocka_unit_test(what_was_found_around_a_move_does_not_last),
+        cmocka_unit_test(rare_loads_are_all_timed),
         cmocka_unit_test(a_line_just_looked_at_tells_nothing),
         cmocka_unit_test(small_pieces_have_no_choice),
     };
