@@ -61,8 +61,8 @@ typedef struct copy_choices {
     copy_choice_t choice[COPY_CLASSES][COPY_DISTANCES];
     uint32_t farness;
     bool is_far;
+    bool looked;      /* the line has been loaded a moment ago, so that the next load tells nothing */
     uint32_t untimed; /* bytes of smaller pieces since a load was timed */
-    bool looked;    /* the line has been loaded a moment ago, so that the next load tells nothing */
 } copy_choices_t;
 
 void copy_choices_begin(copy_choices_t *choices);
