@@ -435,6 +435,14 @@ static void start_traffic(run_t *run, traffic_t *traffic, unsigned round)
     pthread_mutex_unlock(&in_call);
 }
 
+/* As closing with a linger of 0 s does, but the number stays: the kernel's reset reaches a sender that waits for room, which a
+ * shutdown does not. */
+static void reset_connection(int fd)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    connect(fd, &nowhere, sizeof nowhere);
+}
+
 /* As a program does that is told of a reset; the other end may know nothing of it, and wait.  Loans need the link, and so
  * the streams, until they have come to their end. */
 static void close_after_reset(run_t *run, const traffic_t *traffic, unsigned i)
@@ -446,7 +454,7 @@ static void close_after_reset(run_t *run, const traffic_t *traffic, unsigned i)
     if (!run->closed[i]) {
         run->reset[i] = true;
         stream_close(&run->streams[i], false);
-        shutdown((int)run->streams[i].socket, SHUT_RDWR);
+        reset_connection((int)run->streams[i].socket);
     }
     pthread_mutex_unlock(&in_call);
 }
@@ -483,6 +491,13 @@ static void close_all(run_t *run, traffic_t *traffic, unsigned round)
     unit_unwatch(&traffic->watcher);
 }
 
+/* Dying, being stopped and being late are no lies, and whoever is taken for a liar stays with the kernel for good. */
+static void check_trust(run_t *run)
+{
+    if (vmmc_is_distrustful())
+        NOTE(run, "process %d distrusts one that only died or was late", run->who);
+}
+
 static void be_victim(run_t *run)
 {
     traffic_t traffic;
@@ -504,6 +519,7 @@ static void be_victim(run_t *run)
             tell_other(run->channel);
     }
     kill_volunteer(run->table, false);
+    check_trust(run);
 }
 
 /* ---- while the victim is stopped ---- */
@@ -626,13 +642,6 @@ static void check_links(run_t *run)
     } while (links && os_now_us() < until);
     if (links)
         NOTE(run, "%u links to dead processes are left", links);
-}
-
-/* Dying, being stopped and being late are no lies, and whoever is taken for a liar stays with the kernel for good. */
-static void check_trust(run_t *run)
-{
-    if (vmmc_is_distrustful())
-        NOTE(run, "the survivor distrusts a process that only died or was late");
 }
 
 /* All of `count` bytes, one way or the other. */
