@@ -209,13 +209,13 @@ static void doubt(word_t *start)
     store_relaxed(start, load_relaxed(start) & WAY_MASK);
 }
 
-/* Nor is what this connection found where it is now when it was there last to be believed. */
+/* What this connection found when it was last where it is now may be such a guess too: it begins anew. */
 void copy_choices_move(copy_choices_t *choices, bool is_far)
 {
     for (unsigned size = 0; size < COPY_CLASSES; size++) {
         copy_choice_t *choice = &choices->choice[size][is_far];
         begin_with(choice, choice->start, choice->best, false);
-        doubt(&starts[size][!is_far]);
+        doubt(choices->choice[size][!is_far].start);
     }
     choices->is_far = is_far;
     store_relaxed(&start_farness, choices->farness);

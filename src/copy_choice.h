@@ -18,7 +18,7 @@
 
 #define COPY_CHOICE_LEAST 4096u  /* smaller pieces have no choice */
 #define COPY_CHOICE_GRAIN 32768u /* the clock is read once for that many bytes */
-#define COPY_LOAD_GRAIN 65536u   /* and a load timed once for that many, of pieces that are small beside what that takes */
+#define COPY_LOAD_GRAIN 65536u   /* and below COPY_LARGE a load is timed once for that many */
 
 typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
@@ -62,7 +62,7 @@ typedef struct copy_choices {
     uint32_t farness;
     bool is_far;
     bool looked;      /* the line has been loaded a moment ago, so that the next load tells nothing */
-    uint32_t untimed; /* bytes of smaller pieces since a load was timed */
+    uint32_t untimed; /* bytes since a load was timed */
 } copy_choices_t;
 
 void copy_choices_begin(copy_choices_t *choices);

@@ -272,8 +272,9 @@ static int hand_over(stream_t *stream, const vmmc_region_t *region, uint32_t cou
     half_t *rx = &stream->rx;
     uint32_t start = rx->position;
     urgent_t urgent = rx->urgent;
-    if (count && collect(stream, region, count) != 0)
-        return STREAM_RESET;
+    int error = collect(stream, region, count);
+    if (error)
+        return error;
     rx->urgent = urgent;
     uint32_t up_to_urgent = stream__return_urgent(rx, region->base, start, &count);
     store_relaxed(&rx->flow->returned, region->handle);

@@ -435,8 +435,8 @@ static void start_traffic(run_t *run, traffic_t *traffic, unsigned round)
     pthread_mutex_unlock(&in_call);
 }
 
-/* As closing with a linger of 0 s does, but the number stays: the kernel's reset reaches a sender that waits for room, which a
- * shutdown does not. */
+/* As closing with a linger of 0 s does, but the number stays: the kernel's reset reaches a sender that waits for room,
+ * which a shutdown does not. */
 static void reset_connection(int fd)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
