@@ -5,15 +5,16 @@
 #define STRETCH_MIN (256u << 10)
 #define INTERRUPTED_TICKS                                                                                              \
     (1u << 19)          /* a fifth of a millisecond: the program had other things to do, or we were not running */
-#define FIRST_PAUSE 128u        /* stretches between trials */
+#define SHORT_PAUSE 8u  /* stretches after a way has lost once, which may have been an accident; */
+#define LONG_PAUSE 128u /* after it has lost twice; from then on they grow */
 #define PAUSE_GROWTH 4u
-#define LAST_PAUSE 2048u        /* a tenth of a second, where nothing but copying takes time */
-#define UNUSUAL_RUN 4u          /* stretches in a row that mean a change; fewer may be accidents */
-#define WAY_MASK 0xffu          /* of `start`; above it, how many connections may begin as if they had tried every way */
+#define LONGEST_PAUSE 2048u /* a tenth of a second, where nothing but copying takes time */
+#define UNUSUAL_RUN 4u      /* stretches in a row that mean a change; fewer may be accidents */
+#define WAY_MASK 0xffu      /* of `start`; above it, how many connections may begin as if they had tried every way */
 #define TRUSTED (8u << 8)
 #define ONE_TRUSTED (1u << 8)
-#define TRIAL_SHORT 2u          /* stretches of a trial that is far ahead, */
-#define TRIAL_LENGTH 32u        /* and of one that is neither that nor behind */
+#define TRIAL_SHORT 2u   /* stretches of a trial that is far ahead, */
+#define TRIAL_LENGTH 32u /* and of one that is neither that nor behind */
 #define AHEAD(cost, than) ((cost) < (than) - (than) / 4)
 #define BETTER(cost, than) ((cost) < (than) - (than) / 24)
 #define FAR_FROM(cost, usual) ((cost) > (usual) + (usual) / 2 || (cost) < (usual) - (usual) / 3)
@@ -24,7 +25,7 @@ static void begin_with(copy_choice_t *choice, word_t *start, copy_way_t best, bo
         best = COPY_PLAIN;
     *choice = (copy_choice_t){.way = best, .best = best, .trial = best, .start = start};
     for (unsigned way = 0; way < COPY_WAYS; way++)
-        choice->other[way].pause = trusted ? FIRST_PAUSE : 1 + way;
+        choice->other[way].pause = trusted ? LONG_PAUSE : 1 + way;
 }
 
 void copy_choice_begin(copy_choice_t *choice, word_t *start)
@@ -101,7 +102,7 @@ static void end_usual(copy_choice_t *choice, uint64_t cost)
 static bool has_tried_all(const copy_choice_t *choice)
 {
     for (unsigned way = 0; way < COPY_WAYS; way++) {
-        if (way != choice->best && is_way(way) && choice->other[way].pause < FIRST_PAUSE)
+        if (way != choice->best && is_way(way) && choice->other[way].pause < LONG_PAUSE)
             return false;
     }
     return true;
@@ -116,7 +117,7 @@ static void teach(const copy_choice_t *choice)
 static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
 {
     choice->other[choice->best].waited = 0;
-    choice->other[choice->best].pause = FIRST_PAUSE;
+    choice->other[choice->best].pause = SHORT_PAUSE;
     choice->best = choice->trial = way;
     choice->cost = cost;
     teach(choice);
@@ -128,10 +129,12 @@ static void lose(copy_choice_t *choice)
     uint32_t pause = choice->other[way].pause;
     choice->other[way].waited = 0;
     choice->trial = choice->best;
-    if (pause < FIRST_PAUSE)
-        choice->other[way].pause = FIRST_PAUSE;
-    else if (pause < LAST_PAUSE)
-        choice->other[way].pause = pause * PAUSE_GROWTH < LAST_PAUSE ? pause * PAUSE_GROWTH : LAST_PAUSE;
+    if (pause < SHORT_PAUSE)
+        choice->other[way].pause = SHORT_PAUSE;
+    else if (pause < LONG_PAUSE)
+        choice->other[way].pause = LONG_PAUSE;
+    else if (pause < LONGEST_PAUSE)
+        choice->other[way].pause = pause * PAUSE_GROWTH < LONGEST_PAUSE ? pause * PAUSE_GROWTH : LONGEST_PAUSE;
     teach(choice);
 }
 
@@ -203,7 +206,8 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 static word_t starts[COPY_CLASSES][COPY_DISTANCES]; /* hints, by any thread */
 static word_t start_farness = COPY_FARNESS_MAX;     /* what far teaches as if it were near would mislead for longer */
 
-/* The processors were elsewhere before this was noticed, so what was found last where they were said to be is a guess. */
+/* The processors were elsewhere before this was noticed, so what was found last where they were said to be is a guess.
+ */
 static void doubt(word_t *start)
 {
     store_relaxed(start, load_relaxed(start) & WAY_MASK);

@@ -223,6 +223,48 @@ static void the_next_connection_begins_where_the_last_one_ended(void **state)
     assert_int_equal(sender.choice.way, COPY_PLAIN);
 }
 
+/* One stretch that took long, because something else was at work, decides neither for its way nor against another. */
+static void an_accident_does_not_last(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 180);
+    sender.choice.best = sender.choice.way = sender.choice.trial = COPY_PLAIN;
+    sender.ticks[COPY_PLAIN] = 300;
+    while (sender.choice.best == COPY_PLAIN)
+        send(&sender, PART);
+    sender.ticks[COPY_PLAIN] = 100;
+    send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+
+    begin(&sender, NEVER, 100, 180);
+    sender.choice.best = sender.choice.way = sender.choice.trial = COPY_PAST_CACHES;
+    while (sender.choice.way == COPY_PAST_CACHES)
+        send(&sender, PART);
+    sender.ticks[COPY_PLAIN] = 500;
+    while (sender.choice.way == COPY_PLAIN)
+        send(&sender, PART);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+    sender.ticks[COPY_PLAIN] = 100;
+    send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+}
+
+/* Nor is it told to the next connections as what has been found out. */
+static void an_accident_is_not_taught(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 180);
+    sender.choice.best = sender.choice.way = sender.choice.trial = COPY_PLAIN;
+    sender.ticks[COPY_PLAIN] = 300;
+    while (sender.choice.best == COPY_PLAIN)
+        send(&sender, PART);
+    begin_next(&sender, NEVER, 100, 180);
+    send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+}
+
 static void learn(copy_choices_t *choices, uint32_t piece, copy_way_t fast, uint32_t mb)
 {
     sender_t sender = {.now = 1000};
@@ -423,6 +465,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_trial_does_not_outlast_the_traffic),
         cmocka_unit_test(a_trial_goes_on_in_the_next_burst),
         cmocka_unit_test(the_next_connection_begins_where_the_last_one_ended),
+        cmocka_unit_test(an_accident_does_not_last),
+        cmocka_unit_test(an_accident_is_not_taught),
         cmocka_unit_test(each_class_and_distance_learns_for_itself),
         cmocka_unit_test(slow_loads_tell_that_the_receiver_is_far),
         cmocka_unit_test(a_quick_load_counts_for_many_slow_ones),
