@@ -123,18 +123,21 @@ static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
     teach(choice);
 }
 
+static uint32_t longer(uint32_t pause)
+{
+    if (pause < SHORT_PAUSE)
+        return SHORT_PAUSE;
+    if (pause < LONG_PAUSE)
+        return LONG_PAUSE;
+    return pause * PAUSE_GROWTH < LONGEST_PAUSE ? pause * PAUSE_GROWTH : LONGEST_PAUSE;
+}
+
 static void lose(copy_choice_t *choice)
 {
     copy_way_t way = choice->way;
-    uint32_t pause = choice->other[way].pause;
     choice->other[way].waited = 0;
+    choice->other[way].pause = longer(choice->other[way].pause);
     choice->trial = choice->best;
-    if (pause < SHORT_PAUSE)
-        choice->other[way].pause = SHORT_PAUSE;
-    else if (pause < LONG_PAUSE)
-        choice->other[way].pause = LONG_PAUSE;
-    else if (pause < LONGEST_PAUSE)
-        choice->other[way].pause = pause * PAUSE_GROWTH < LONGEST_PAUSE ? pause * PAUSE_GROWTH : LONGEST_PAUSE;
     teach(choice);
 }
 
@@ -206,8 +209,7 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 static word_t starts[COPY_CLASSES][COPY_DISTANCES]; /* hints, by any thread */
 static word_t start_farness = COPY_FARNESS_MAX;     /* what far teaches as if it were near would mislead for longer */
 
-/* The processors were elsewhere before this was noticed, so what was found last where they were said to be is a guess.
- */
+/* The processors had moved before this was noticed, so what was found last where they were said to be is a guess. */
 static void doubt(word_t *start)
 {
     store_relaxed(start, load_relaxed(start) & WAY_MASK);
