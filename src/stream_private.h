@@ -137,8 +137,9 @@ uint32_t stream__ring_on_offer(const half_t *tx);
 int stream__take_offer(stream_t *stream);
 /* Pieces of `count` bytes do not pass through the ring whole: ask for one where they do. */
 void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count);
-/* Large pieces are going: where the receiver is far, and much has gone, ask for a ring that does not lie in the caches. */
-void stream__ask_for_far_ring(stream_t *stream);
+/* Large pieces of `count` bytes have been going for a while: ask for a ring that holds many of them, and where the
+ * receiver is far, and much has gone, for one that does not lie in the caches. */
+void stream__ask_for_roomy_ring(stream_t *stream, uint32_t count);
 /* An urgent byte may go: the receiver has consented, or does now.  False: the direction is the kernel's from here on. */
 bool stream__receiver_understands(stream_t *stream);
 /* Waits for what keeps `left` bytes from going: room in the ring (or the kernel carries now), room in the kernel's

@@ -8,7 +8,9 @@
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
 #define RING_GROWS_TO (2u << 20)
-#define FAR_RING_WORTH (64u << 20) /* what has moved so much is expected to move more */
+#define FAR_RING_WORTH (64u << 20) /* what has moved so much is expected to move more, */
+#define ROOMY_RING_LAPS 64u        /* and who has been round a ring so often, to go on with such pieces */
+#define ROOMY_RING_PIECES 16u
 
 /* ---- switching ---- */
 
@@ -98,20 +100,29 @@ static void ask_for_ring(stream_t *stream, uint32_t wanted)
     }
 }
 
+static uint32_t ring_for(const half_t *tx, uint32_t count, uint32_t pieces)
+{
+    uint32_t size = tx->ring.size;
+    while (size < RING_GROWS_TO && size / pieces < count)
+        size *= 2;
+    return size;
+}
+
 /* Pieces that do not pass through the ring whole would in a larger one. */
 void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count)
 {
-    uint32_t wanted = stream->tx.ring.size;
-    while (wanted < RING_GROWS_TO && count > wanted / STREAM_WHOLE_SHARE)
-        wanted *= 2;
-    ask_for_ring(stream, wanted);
+    ask_for_ring(stream, ring_for(&stream->tx, count, STREAM_WHOLE_SHARE));
 }
 
-void stream__ask_for_far_ring(stream_t *stream)
+/* No line of a piece is one that the receiver has just read: those take longest to write. */
+void stream__ask_for_roomy_ring(stream_t *stream, uint32_t count)
 {
     const half_t *tx = &stream->tx;
-    if (tx->copying.is_far && tx->position - tx->ring_began >= FAR_RING_WORTH)
+    uint32_t moved = tx->position - tx->ring_began;
+    if (tx->copying.is_far && moved >= FAR_RING_WORTH)
         ask_for_ring(stream, RING_GROWS_TO);
+    else if (moved >= ROOMY_RING_LAPS * tx->ring.size)
+        ask_for_ring(stream, ring_for(tx, count, ROOMY_RING_PIECES));
 }
 
 /* ---- waiting for room ---- */

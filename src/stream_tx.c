@@ -65,7 +65,7 @@ static int put_in_parts(stream_t *stream, const uint8_t *bytes, uint32_t count, 
             return done ? (int)done : STREAM_FAULT;
         publish(stream, bytes + done, part, urgent && done + part == count);
         if (copy_choices_note(&tx->copying, part, tx->ring.size))
-            stream__ask_for_far_ring(stream);
+            stream__ask_for_roomy_ring(stream, count);
     }
     return (int)count;
 }

@@ -122,14 +122,14 @@ static void both_directions_at_once_while_small_rings_overflow(void **state)
     both_directions_at_once(8192, 30000);
 }
 
-enum { BULK_PIECE = 16384, BULK = 80 << 20 };
+enum { BULK_PIECE = 16384, BULK_RING = 16 * BULK_PIECE, BULK = 80 << 20 };
 
 /* Moves much, never more than a piece ahead of the reader.  The ring that it ends with; *early: the one half-way. */
 static uint32_t move_bulk(bool is_far, uint32_t receivers_max, uint32_t *early)
 {
     unit_pair_t pair;
     uint8_t byte;
-    unit_pair_open(&pair, 65536, 4 << 20);
+    unit_pair_open(&pair, BULK_RING, 4 << 20);
     pair.end[1].ring_max_bytes = receivers_max;
     unit_promote(&pair);
     half_t *tx = &pair.end[0].tx, *rx = &pair.end[1].rx;
@@ -153,16 +153,45 @@ static void bulk_to_a_far_receiver_gets_a_larger_ring_without_a_stall(void **sta
     uint32_t early;
     (void)state;
     assert_int_equal(move_bulk(true, 4 << 20, &early), 2 << 20);
-    assert_int_equal(early, 65536);
-    assert_int_equal(move_bulk(false, 4 << 20, &early), 65536);
+    assert_int_equal(early, BULK_RING);
+    assert_int_equal(move_bulk(false, 4 << 20, &early), BULK_RING);
 }
 
 static void a_receiver_gives_as_much_of_a_wish_as_it_may(void **state)
 {
     uint32_t early;
     (void)state;
-    assert_int_equal(move_bulk(true, 131072, &early), 131072);
-    assert_int_equal(move_bulk(true, 65536, &early), 65536);
+    assert_int_equal(move_bulk(true, 2 * BULK_RING, &early), 2 * BULK_RING);
+    assert_int_equal(move_bulk(true, BULK_RING, &early), BULK_RING);
+}
+
+/* The ring of a direction through which each piece is received before the next one is sent. */
+static uint32_t ring_after(uint32_t laps, uint32_t piece)
+{
+    enum { FIRST = 16384 };
+    unit_pair_t pair;
+    unit_pair_open(&pair, FIRST, 4 << 20);
+    unit_promote(&pair);
+    half_t *tx = &pair.end[0].tx;
+    for (uint32_t moved = 0; moved < laps * FIRST; moved += piece) {
+        tx->copying.is_far = false;
+        assert_int_equal(unit_send(&pair.end[0], 6, moved, piece, true), piece);
+        unit_expect(&pair.end[1], 6, moved, piece);
+    }
+    uint32_t size = tx->ring.size;
+    unit_pair_close(&pair);
+    return size;
+}
+
+static void pieces_that_go_on_get_a_ring_that_holds_many_of_them(void **state)
+{
+    (void)state;
+    assert_int_equal(ring_after(50, 4096), 16384);
+    assert_int_equal(ring_after(70, 4096), 65536);
+    assert_int_equal(ring_after(2000, 4096), 65536);
+    assert_int_equal(ring_after(70, 64), 16384);
+    assert_int_equal(ring_after(50, 8192), 32768);
+    assert_int_equal(ring_after(150, 8192), 131072);
 }
 
 /* A process that dies with bytes of ours unread has its connections reset, which takes away what it has sent and is not
@@ -197,6 +226,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(both_directions_at_once_while_small_rings_overflow),
         cmocka_unit_test(bulk_to_a_far_receiver_gets_a_larger_ring_without_a_stall),
         cmocka_unit_test(a_receiver_gives_as_much_of_a_wish_as_it_may),
+        cmocka_unit_test(pieces_that_go_on_get_a_ring_that_holds_many_of_them),
         cmocka_unit_test(announced_bytes_that_the_kernel_loses_are_a_reset_and_no_lie),
     };
     return unit_main(argc, argv, tests);
