@@ -117,6 +117,23 @@ fault:
     return false;
 }
 
+/* The same in two halves, for processors with AVX; guard_end_wide() has to follow before other code runs. */
+GUARD_INLINE bool guard_copy_wide_line(uint8_t *to, const uint8_t *from)
+{
+    __asm__ volatile goto(GUARD_BEGIN "vmovups (%[from]), %%ymm0\n\tvmovups 32(%[from]), %%ymm1\n\t"
+                          "vmovaps %%ymm0, (%[to])\n\tvmovaps %%ymm1, 32(%[to])" GUARD_END
+                          : : [to] "r"(to), [from] "r"(from) : "memory" GUARD_XMM : fault);
+    return true;
+fault:
+    return false;
+}
+
+/* Registers whose upper halves are in use would make the program's narrow instructions slow. */
+static inline void guard_end_wide(void)
+{
+    __asm__ volatile("vzeroupper");
+}
+
 /* The same past the caches; a fence has to follow before they are published. */
 GUARD_INLINE bool guard_copy_line_past_caches(uint8_t *to, const uint8_t *from)
 {
@@ -152,6 +169,19 @@ GUARD_INLINE bool guard_copy_line(uint8_t *to, const uint8_t *from)
 {
     memcpy(to, from, 64);
     return true;
+}
+
+GUARD_INLINE bool guard_copy_wide_line(uint8_t *to, const uint8_t *from)
+{
+    typedef uint8_t wide_t __attribute__((vector_size(32), aligned(1), may_alias));
+    wide_t low = ((const wide_t *)from)[0], high = ((const wide_t *)from)[1];
+    ((wide_t *)to)[0] = low;
+    ((wide_t *)to)[1] = high;
+    return true;
+}
+
+static inline void guard_end_wide(void)
+{
 }
 
 GUARD_INLINE bool guard_copy_line_past_caches(uint8_t *to, const uint8_t *from)

@@ -7,7 +7,7 @@
 #include "atomics.h"
 #include "vmmc.h"
 
-#define RING_LARGE_GET 8192u
+#define RING_LARGE_GET 32768u
 
 static inline uint32_t ring_first_span(const vmmc_region_t *ring, uint32_t position, uint32_t count)
 {
@@ -25,8 +25,8 @@ static inline bool ring_put(copy_way_t way, const vmmc_region_t *ring, uint32_t 
     return good;
 }
 
-/* What is copied out lies in this processor's caches or is about to: ordinary stores do, until the string instruction's
- * way of fetching far lines pays for its start. */
+/* What is copied out goes to this processor's caches: ordinary stores do, until the string instruction's way of fetching
+ * far lines pays. */
 static inline copy_way_t ring_way_out(uint32_t count)
 {
     return count < RING_LARGE_GET ? COPY_PLAIN : COPY_STRING;

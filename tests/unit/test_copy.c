@@ -483,13 +483,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_line_just_looked_at_tells_nothing),
         cmocka_unit_test(small_pieces_have_no_choice),
     };
-    const struct CMUnitTest with_string[] = {
+    const struct CMUnitTest with_all[] = {
         cmocka_unit_test(every_way_copies_from_anywhere),
         cmocka_unit_test(the_string_instruction_is_a_way_where_the_processor_has_it),
         cmocka_unit_test(bursts_try_every_way),
     };
     (void)argc;
     (void)argv;
-    int failed = cmocka_run_group_tests_name("without string instruction", plain, NULL, NULL);
-    return failed + cmocka_run_group_tests_name("with it", with_string, ask_processor, NULL);
+    int failed = cmocka_run_group_tests_name("as on any processor", plain, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("with what this one has", with_all, ask_processor, NULL);
 }
