@@ -12,7 +12,7 @@ my %name = (builtin => 'builtin', ours => 'ours', tcp => 'native TCP', unix => '
     limit => 'best copy', mpich => 'MPICH', ucx => 'UCX', sleeping => 'ours, no spin', event => 'ours, events');
 my @order = qw(builtin ours sleeping event tcp unix mpich ucx ring limit);
 
-# `x`: what of a test's name is the abscissa; of several `sessions` the first that has a variant counts; `long`: the slices
+# `x`: what of a test's name is the abscissa, or that less `base`; of several `sessions` the first that has a variant counts; `long`: the slices
 # see several states, so there is one picture for all.
 my @pictures = (
     { file => 'latency-size', title => 'Round trip', x_title => 'bytes', y_title => 'us', x => qr/^rtt:(\d+):$/,
@@ -27,8 +27,9 @@ my @pictures = (
         y_title => 'us', x => qr/^rtt:64:c(\d+)$/, sessions => ['scale'] },
     { file => 'memory-connections', long => 1, title => 'Memory of an idle connection, both ends', x_title => 'connections',
         y_title => 'KB', x => qr/^crowd:64:c(\d+)$/, field => 'memory_each', sessions => ['scale'] },
-    { file => 'select-sockets', title => 'A select that finds bytes', x_title => 'other sockets in the set',
-        y_title => 'us', x => qr/^ready:64:c(\d+)$/, sessions => ['select'] },
+    { file => 'select-sockets', title => 'A select that finds bytes', x_title => 'sockets in the set',
+        y_title => 'us', x => qr/^ready:64:(?:c(\d+))?$/, base => 1,
+        sessions => ['select'] },
 );
 
 sub read_sessions {
@@ -53,10 +54,11 @@ sub curves_of {
     for my $summary (map { $sessions->{$_}{$state} || () } @{ $picture->{sessions} }) {
         my %new;
         for my $test (keys %$summary) {
-            my ($x) = $test =~ $picture->{x} or next;
+            $test =~ $picture->{x} or next;
+            my $x = ($1 // 0) + ($picture->{base} || 0);
             while (my ($variant, $entry) = each %{ $summary->{$test} }) {
                 my $y = $entry->{ $picture->{field} || 'median' };
-                push @{ $new{$variant} }, [$x, $y] if defined $y && $y > 0;
+                push @{ $new{$variant} }, [$x, $y] if $entry->{enough} && defined $y && $y > 0;
             }
         }
         $curves{$_} //= [sort { $a->[0] <=> $b->[0] } @{ $new{$_} }] for keys %new;
@@ -138,7 +140,7 @@ sub main {
     for my $picture (@pictures) {
         for my $state ($picture->{long} ? 'any' : qw(near far)) {
             my $curves = curves_of($picture, $sessions, $state);
-            next unless %$curves;
+            next unless @{ $curves->{ours} || [] } > 1; # a picture of the others would say nothing of us
             my $file = "$to/$picture->{file}" . ($picture->{long} ? '' : "-$state") . '.svg';
             open my $out, '>', $file or die "plots: cannot write $file: $!\n";
             print $out draw($picture, $curves, $state);

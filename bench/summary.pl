@@ -139,7 +139,9 @@ sub state_of {
 
 # What is a figure of several that a program gave.
 sub derive {
-    my ($result) = @_;
+    my ($result, $test) = @_;
+    my ($kind, $bytes) = split /:/, $test;
+    $result->{mb_per_s} //= $result->{messages_per_s} * $bytes / 1e6 if $kind eq 'msgs';
     my $count = $result->{connections};
     $result->{even} = $result->{least} / ($result->{most} || 1) if exists $result->{least};
     $result->{least_per_s} = $result->{per_s} * $result->{least} / $result->{exchanges}
@@ -176,7 +178,7 @@ sub read_samples {
     my @samples = (@earlier, map { decode_json($_) } grep { /\S/ } <STDIN>);
     for (@samples) {
         $_->{state} = state_of($_, $limit);
-        derive($_->{result});
+        derive($_->{result}, $_->{test});
     }
     return @samples;
 }

@@ -31,6 +31,17 @@ sub with_enough {
     return { map { $_ => $row->{$_} } grep { $row->{$_}{enough} } keys %$row };
 }
 
+# Of the figure that has the fewest; long slices are told apart, by a star as everywhere.
+sub samples_of {
+    my @entries = @_;
+    my @texts;
+    for my $long (0, 1) {
+        my @counts = sort { $a <=> $b } map { $_->{count} } grep { !$_->{long} == !$long } @entries;
+        push @texts, $counts[0] . ($long ? '*' : '') if @counts;
+    }
+    return join ', ', @texts;
+}
+
 sub sort_key { return $_[0] =~ s/(\d+)/sprintf '%09d', $1/ger }
 
 sub table_of {
@@ -40,30 +51,37 @@ sub table_of {
     my %seen = map { $_ => 1 } map { keys %{ $enough{$_} } } @tests;
     my @variants = grep { $seen{$_} } @order;
     return '' unless @tests && @variants;
-    my $text = '| | ' . join(' | ', map { $name{$_} || $_ } @variants) . " |\n|---|" . '---:|' x @variants . "\n";
+    my $text = '| | ' . join(' | ', map { $name{$_} || $_ } @variants) . " | samples |\n|---|" . '---:|' x @variants . "---:|\n";
     for my $test (@tests) {
         my @cells = map {
             my $entry = $enough{$test}{$_};
             figure($entry && $entry->{$field}) . ($entry && $entry->{long} ? '*' : '')
         } @variants;
-        $text .= '| ' . ($test =~ s/:$//r) . ' | ' . join(' | ', @cells) . " |\n";
+        $text .= '| ' . ($test =~ s/:$//r) . ' | ' . join(' | ', @cells) . ' | '
+            . samples_of(grep { $_ } @{ $enough{$test} }{@variants}) . " |\n";
     }
     return $text;
+}
+
+# Of a session that waits for near, far samples are not to be had.
+sub missing {
+    my ($content, $state) = @_;
+    my $seen = $content->{counts}{$state} ? 'seen too seldom' : 'not seen';
+    return "$seen in $content->{seconds} s.\n" unless $state eq 'far' && $content->{session} eq 'limits';
+    return "not looked for.\n";
 }
 
 sub tables_of {
     my ($folder, $session, $regex, $field) = @_;
     my $content = read_json("$folder/$session.json") or return "Not measured yet.\n";
-    my $counts = $content->{counts};
-    my $text = '';
+    my ($counts, $summary, $text) = ($content->{counts}, $content->{summary}, '');
+    my %table = map { $_ => table_of($summary->{$_} || {}, $regex, $field) } qw(near far);
+    return "\n$table{near}" if $table{near} && $table{near} eq $table{far}; # long slices alone
     for my $state (qw(near far)) {
-        if ($counts->{long} && !$counts->{near} && !$counts->{far}) { # long slices alone: the same for both
-            return "\n" . table_of($content->{summary}{near} || {}, $regex, $field);
-        }
-        my $table = $counts->{$state} ? table_of($content->{summary}{$state} || {}, $regex, $field) : '';
-        $text .= "\n*$state*" . ($table ? "\n\n$table" : $counts->{$state} ? ": seen too seldom.\n" : ": not seen.\n");
+        my $table = $counts->{$state} ? $table{$state} : '';
+        $text .= "\n*$state*" . ($table ? "\n\n$table" : ': ' . missing($content, $state));
     }
-    return "$text";
+    return $text;
 }
 
 sub main {

@@ -54,12 +54,12 @@ declare -A session_tests=(
     [load]="$(for pause in 0 100 1000 10000; do for pairs in 1 2 4 8 16; do echo "load:64:t$pause-p$pairs"; done; done)
         load:64:t0-p1-beside load:64:t100-p1-beside load:64:t1000-p1-beside load:64:t0-p4-beside"
     [backends]="rtt:64: msgs:64: bw:65536: bw:1048576: wake:64:t1000"
-    [peers]="rtt:64: rtt:4096: msgs:64:"
+    [peers]="rtt:64: rtt:4096: msgs:64: msgs:4096: msgs:65536:"
 )
 declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=300
     [load]=240 [backends]=90 [peers]=60)
 # How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run.
-declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5)
+declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2)
 sessions_of_all=(speed limits pointers select connections scale load backends peers)
 
 usage() { sed -n '2,27s/^# \{0,1\}//p' "$0"; exit "$1"; }
@@ -96,14 +96,15 @@ take_options() {
 
 # Each session in a shell of its own, since it ends its players; the seconds are shared out as they are by default.
 take_all_sessions() {
-    local one sum=0 share status=0 free=()
+    local one sum=0 share status=0 number=0 free=()
     [ -z "$json" ] || die "--all writes several files, into $build/bench; so there is no --json FILE"
     [ -n "$pin_ends" ] || free=(--free)
     mkdir -p "$build/bench"
     for one in "${sessions_of_all[@]}"; do sum=$((sum + session_seconds[$one])); done
     for one in "${sessions_of_all[@]}"; do
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
-        note "$one: $share s"
+        number=$((number + 1))
+        note "$one: $share s and what is taken once (session $number of ${#sessions_of_all[@]})"
         stop_wineserver # it may keep sockets of a program that was killed for ever, and spin on them (docs/design.md)
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${near[0]:+--near} \
             "${free[@]}" "${add[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
@@ -115,6 +116,7 @@ take_all_sessions() {
 
 publish() {
     mkdir -p "$root/docs/plots"
+    rm -f "$root"/docs/plots/*.svg # one that cannot be drawn any more would show another build
     perl "$root/bench/plots.pl" "$build/bench" "$root/docs/plots"
     perl "$root/bench/tables.pl" "$build/bench" "$root/docs/performance.md"
 }
@@ -161,12 +163,13 @@ parts_of() {
     local list=() long=/$long_slice
     case $session:$1 in
         load:*-beside) list=(${ours:+"ours@ours-free$long" "sleeping@sleeping-free$long"}) ;;
-        load:*) list=("builtin@builtin-free$long" ${ours:+"ours@ours-free$long"} "tcp@tcp-free$long") ;;
+        load:*) list=("builtin@builtin-free$long" ${ours:+"ours@ours-free$long"} "tcp@tcp-free$long" "unix@unix-free$long") ;;
         backends:*) list=(${ours:+ours event ${both_widths:+ours32 mixed event32}}) ;;
+        peers:msgs:*[0-9]???:) list=(${ours:+ours} ring ${mpich:+mpich} ${ucx:+ucx/10}) ;;
         peers:msgs:*) list=("builtin@builtin-free$long" ${ours:+ours} "tcp@tcp-free$long" unix ring ${mpich:+mpich}
             ${ucx:+ucx/10}) ;;
         peers:*) list=(builtin ${ours:+ours} tcp unix ring ${mpich:+mpich} ${ucx:+ucx/10}) ;;
-        select:* | scale:* | connections:*) list=(builtin ${ours:+ours} tcp) ;;
+        select:* | scale:* | connections:*) list=(builtin ${ours:+ours} tcp unix) ;;
         limits:bw:*) list=(${ours:+ours} ring copy1 copy4 copynt) ;;
         limits:*) list=(${ours:+ours} ring) ;;
         *:udp:*) list=(builtin@builtin-udp ${ours:+ours@ours-udp} tcp@tcp-udp) ;;
