@@ -63,6 +63,14 @@ sub table_of {
     return $text;
 }
 
+# Of the looks at the cache line around the samples of a state.
+sub round_trip_of_line {
+    my ($content, $state) = @_;
+    my @trips = sort { $a <=> $b } map { @$_{qw(before after)} }
+        grep { $_->{state} eq $state && !$_->{long} } @{ $content->{samples} };
+    return $trips[@trips / 2];
+}
+
 # Of a session that waits for near, far samples are not to be had.
 sub missing {
     my ($content, $state) = @_;
@@ -79,7 +87,8 @@ sub tables_of {
     return "\n$table{near}" if $table{near} && $table{near} eq $table{far}; # long slices alone
     for my $state (qw(near far)) {
         my $table = $counts->{$state} ? $table{$state} : '';
-        $text .= "\n*$state*" . ($table ? "\n\n$table" : ': ' . missing($content, $state));
+        my $line = figure(round_trip_of_line($content, $state));
+        $text .= "\n*$state*" . ($table ? ", the cache line there and back $line us\n\n$table" : ': ' . missing($content, $state));
     }
     return $text;
 }
