@@ -83,16 +83,26 @@ if perl "$here/summary.pl" --add --build other --check --json "$scratch/json" 2>
 fi
 grep -q 'of another build' "$scratch/refusal" || fail "the refusal does not say why"
 [[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are added to what was there"
-printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
-mv "$scratch/json" "$scratch/json.json"
-perl "$here/tables.pl" "$scratch" "$scratch/document"
-grep -qx '\*near\*: seen too seldom.' "$scratch/document" || fail "six samples are enough for a figure"
+
+# The document that the samples of $scratch/json give.
+make_document() {
+    printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
+    mv "$scratch/json" "$scratch/json.json"
+    perl "$here/tables.pl" "$scratch" "$scratch/document"
+}
+make_document
+grep -qx '\*near\*: seen too seldom in 1 s.' "$scratch/document" || fail "six samples are enough for a figure"
+verdict 8 >"$scratch/verdict"
+make_document
+grep -qx '| rtt:64 | 1000 | 1.00 | 8 |' "$scratch/document" || fail "a figure does not say on how many samples it stands"
+grep -q '^\*near\*, the cache line there and back 0.10 us$' "$scratch/document" || fail "a table does not say what a line takes"
+mkdir "$scratch/pictures"
+perl "$here/plots.pl" "$scratch" "$scratch/pictures"
+[ -z "$(ls "$scratch/pictures")" ] || fail "one point is a picture"
 
 perl "$here/summary.pl" --near-only --seconds 9 --json "$scratch/json" </dev/null >"$scratch/table" ||
     fail "a state that does not come is no error where it is waited for"
 grep -q 'near was not seen in 9 s' "$scratch/table" || fail "the table does not say that near was not seen"
-printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
-mv "$scratch/json" "$scratch/json.json"
-perl "$here/tables.pl" "$scratch" "$scratch/document"
-grep -qx '\*near\*: not seen.' "$scratch/document" || fail "nor does the document"
+make_document
+grep -qx '\*near\*: not seen in 9 s.' "$scratch/document" || fail "nor does the document"
 if perl "$here/summary.pl" --json "$scratch/json" </dev/null 2>/dev/null; then fail "no samples are no error"; fi
