@@ -23,6 +23,7 @@ sub read_json {
 sub figure {
     my ($value) = @_;
     return '-' unless defined $value;
+    return sprintf '%.3g M', $value / 1e6 if $value >= 1e6;
     return sprintf abs($value) >= 100 ? '%.0f' : abs($value) >= 10 ? '%.1f' : '%.2f', $value;
 }
 
