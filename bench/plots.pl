@@ -12,8 +12,8 @@ my %name = (builtin => 'builtin', ours => 'ours', tcp => 'native TCP', unix => '
     limit => 'best copy', mpich => 'MPICH', ucx => 'UCX', sleeping => 'ours, no spin', event => 'ours, events');
 my @order = qw(builtin ours sleeping event tcp unix mpich ucx ring limit);
 
-# `x`: what of a test's name is the abscissa, or that less `base`; of several `sessions` the first that has a variant counts; `long`: the slices
-# see several states, so there is one picture for all.
+# `x`: what of a test's name is the abscissa, or that less `base`; of several `sessions` the first that has a variant
+# counts; `long`: the slices see several states, so there is one picture for all.
 my @pictures = (
     { file => 'latency-size', title => 'Round trip', x_title => 'bytes', y_title => 'us', x => qr/^rtt:(\d+):$/,
         sessions => [qw(speed peers)] },
@@ -28,8 +28,7 @@ my @pictures = (
     { file => 'memory-connections', long => 1, title => 'Memory of an idle connection, both ends', x_title => 'connections',
         y_title => 'KB', x => qr/^crowd:64:c(\d+)$/, field => 'memory_each', sessions => ['scale'] },
     { file => 'select-sockets', title => 'A select that finds bytes', x_title => 'sockets in the set',
-        y_title => 'us', x => qr/^ready:64:(?:c(\d+))?$/, base => 1,
-        sessions => ['select'] },
+        y_title => 'us', x => qr/^ready:64:(?:c(\d+))?$/, base => 1, sessions => ['select'] },
 );
 
 sub read_sessions {
@@ -140,8 +139,11 @@ sub main {
     for my $picture (@pictures) {
         for my $state ($picture->{long} ? 'any' : qw(near far)) {
             my $curves = curves_of($picture, $sessions, $state);
-            next unless @{ $curves->{ours} || [] } > 1; # a picture of the others would say nothing of us
             my $file = "$to/$picture->{file}" . ($picture->{long} ? '' : "-$state") . '.svg';
+            if (@{ $curves->{ours} || [] } < 2) { # the others alone would say nothing of us, an older picture the wrong thing
+                unlink $file;
+                next;
+            }
             open my $out, '>', $file or die "plots: cannot write $file: $!\n";
             print $out draw($picture, $curves, $state);
             close $out or die "plots: cannot write $file: $!\n";

@@ -88,8 +88,8 @@ sub tables_of {
     return "\n$table{near}" if $table{near} && $table{near} eq $table{far}; # long slices alone
     for my $state (qw(near far)) {
         my $table = $counts->{$state} ? $table{$state} : '';
-        my $line = figure(round_trip_of_line($content, $state));
-        $text .= "\n*$state*" . ($table ? ", the cache line there and back $line us\n\n$table" : ': ' . missing($content, $state));
+        $text .= "\n*$state*" . ($table ? ', the cache line there and back '
+            . figure(round_trip_of_line($content, $state)) . " us\n\n$table" : ': ' . missing($content, $state));
     }
     return $text;
 }

@@ -101,12 +101,12 @@ fault:
 #else
 #define GUARD_XMM /* the compiler does not know them */
 #endif
-#define GUARD_LINE(store)                                                                                          \
-    __asm__ volatile goto(GUARD_BEGIN "movups (%[from]), %%xmm0\n\tmovups 16(%[from]), %%xmm1\n\t"                 \
-                          "movups 32(%[from]), %%xmm2\n\tmovups 48(%[from]), %%xmm3\n\t" store " %%xmm0, (%[to])\n\t" \
-                          store " %%xmm1, 16(%[to])\n\t" store " %%xmm2, 32(%[to])\n\t" store " %%xmm3, 48(%[to])"    \
-                          GUARD_END                                                                                \
-                          : : [to] "r"(to), [from] "r"(from) : "memory" GUARD_XMM : fault)
+#define GUARDED_LINE(code)                                                                                             \
+    __asm__ volatile goto(GUARD_BEGIN code GUARD_END : : [to] "r"(to), [from] "r"(from) : "memory" GUARD_XMM : fault)
+#define GUARD_LINE(store)                                                                                              \
+    GUARDED_LINE("movups (%[from]), %%xmm0\n\tmovups 16(%[from]), %%xmm1\n\t"                                          \
+                 "movups 32(%[from]), %%xmm2\n\tmovups 48(%[from]), %%xmm3\n\t" store " %%xmm0, (%[to])\n\t" store     \
+                 " %%xmm1, 16(%[to])\n\t" store " %%xmm2, 32(%[to])\n\t" store " %%xmm3, 48(%[to])")
 
 /* To 64 bytes that are a line; all are loaded before any is stored. */
 GUARD_INLINE bool guard_copy_line(uint8_t *to, const uint8_t *from)
@@ -117,12 +117,20 @@ fault:
     return false;
 }
 
-/* The same in two halves, for processors with AVX; guard_end_wide() has to follow before other code runs. */
+/* The same past the caches; a fence has to follow before they are published. */
+GUARD_INLINE bool guard_copy_line_past_caches(uint8_t *to, const uint8_t *from)
+{
+    GUARD_LINE("movntps");
+    return true;
+fault:
+    return false;
+}
+
+/* guard_copy_line() in two halves, for processors with AVX; guard_end_wide() has to follow before other code runs. */
 GUARD_INLINE bool guard_copy_wide_line(uint8_t *to, const uint8_t *from)
 {
-    __asm__ volatile goto(GUARD_BEGIN "vmovups (%[from]), %%ymm0\n\tvmovups 32(%[from]), %%ymm1\n\t"
-                          "vmovaps %%ymm0, (%[to])\n\tvmovaps %%ymm1, 32(%[to])" GUARD_END
-                          : : [to] "r"(to), [from] "r"(from) : "memory" GUARD_XMM : fault);
+    GUARDED_LINE("vmovups (%[from]), %%ymm0\n\tvmovups 32(%[from]), %%ymm1\n\t"
+                 "vmovaps %%ymm0, (%[to])\n\tvmovaps %%ymm1, 32(%[to])");
     return true;
 fault:
     return false;
@@ -132,15 +140,6 @@ fault:
 static inline void guard_end_wide(void)
 {
     __asm__ volatile("vzeroupper");
-}
-
-/* The same past the caches; a fence has to follow before they are published. */
-GUARD_INLINE bool guard_copy_line_past_caches(uint8_t *to, const uint8_t *from)
-{
-    GUARD_LINE("movntps");
-    return true;
-fault:
-    return false;
 }
 
 #else

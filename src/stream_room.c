@@ -78,14 +78,20 @@ int stream__take_offer(stream_t *stream)
 
 /* ---- growth ---- */
 
+/* `size` or more: enough for `bytes`, if a ring grows as far as that. */
+static uint32_t grown(uint32_t size, uint64_t bytes)
+{
+    while (size < bytes && size < RING_GROWS_TO)
+        size *= 2;
+    return size;
+}
+
 /* The first lap in fresh memory costs several times what copying does, so the steps are large for a stream that has moved
  * much, and small for one that may be over soon. */
 static uint32_t next_size(const half_t *tx, uint32_t count)
 {
     uint32_t size = tx->ring.size, laps = (tx->position - tx->ring_began) / size;
-    uint32_t wanted = size * (laps < 4 ? 2 : 8);
-    while (wanted < count && wanted < RING_GROWS_TO)
-        wanted *= 2;
+    uint32_t wanted = grown(size * (laps < 4 ? 2 : 8), count);
     return wanted < RING_GROWS_TO ? wanted : RING_GROWS_TO;
 }
 
@@ -100,18 +106,10 @@ static void ask_for_ring(stream_t *stream, uint32_t wanted)
     }
 }
 
-static uint32_t ring_for(const half_t *tx, uint32_t count, uint32_t pieces)
-{
-    uint32_t size = tx->ring.size;
-    while (size < RING_GROWS_TO && size / pieces < count)
-        size *= 2;
-    return size;
-}
-
 /* Pieces that do not pass through the ring whole would in a larger one. */
 void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count)
 {
-    ask_for_ring(stream, ring_for(&stream->tx, count, STREAM_WHOLE_SHARE));
+    ask_for_ring(stream, grown(stream->tx.ring.size, (uint64_t)count * STREAM_WHOLE_SHARE));
 }
 
 /* No line of a piece is one that the receiver has just read: those take longest to write. */
@@ -122,7 +120,7 @@ void stream__ask_for_roomy_ring(stream_t *stream, uint32_t count)
     if (tx->copying.is_far && moved >= FAR_RING_WORTH)
         ask_for_ring(stream, RING_GROWS_TO);
     else if (moved >= ROOMY_RING_LAPS * tx->ring.size)
-        ask_for_ring(stream, ring_for(tx, count, ROOMY_RING_PIECES));
+        ask_for_ring(stream, grown(tx->ring.size, (uint64_t)count * ROOMY_RING_PIECES));
 }
 
 /* ---- waiting for room ---- */

@@ -58,7 +58,8 @@ declare -A session_tests=(
 )
 declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=300
     [load]=240 [backends]=90 [peers]=60)
-# How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run.
+# How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run. A draw of `scale`
+# opens its crowds once.
 declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2)
 sessions_of_all=(speed limits pointers select connections scale load backends peers)
 
@@ -116,7 +117,6 @@ take_all_sessions() {
 
 publish() {
     mkdir -p "$root/docs/plots"
-    rm -f "$root"/docs/plots/*.svg # one that cannot be drawn any more would show another build
     perl "$root/bench/plots.pl" "$build/bench" "$root/docs/plots"
     perl "$root/bench/tables.pl" "$build/bench" "$root/docs/performance.md"
 }
@@ -159,6 +159,7 @@ find_our_dll() {
 # usage: parts_of TEST      its variants, as the conductor takes them: VARIANT[@PLAYER][/MILLISECONDS],...
 # TCP gathers small pieces while it waits for an acknowledgement, for up to 40 ms. So one way its slices are long; they
 # see several states, which hardly matters to a path through the kernel, and their programs are never pinned.
+# Of the peers' messages, those of four digits and more are for MPICH and UCX, which do not appear in the speed session.
 parts_of() {
     local list=() long=/$long_slice
     case $session:$1 in
