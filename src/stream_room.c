@@ -2,7 +2,9 @@
 #include "ring.h"
 #include "stream_private.h"
 
-#define NO_PROGRESS_US 2000      /* a blocking sender waits that long for room before it goes by the kernel */
+#define NO_PROGRESS_US 2000      /* a blocking sender waits that long for room before it goes by the kernel, */
+#define FLOW_WORTH (8u << 20)    /* but after so many bytes in its ring, */
+#define FLOW_PATIENCE_US 20000   /* that long: others may be running in its receiver's place */
 #define QUICK_LOOK_US 30         /* a non-blocking one */
 #define CONSENT_US 20000         /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
@@ -135,6 +137,22 @@ static void look_out(const half_t *tx, outlook_t *outlook)
     outlook_add(outlook, &flow->consumer, load_acquire(&flow->consumer));
 }
 
+static uint64_t patience_us(const half_t *tx)
+{
+    return tx->position - tx->ring_began >= FLOW_WORTH ? FLOW_PATIENCE_US : NO_PROGRESS_US;
+}
+
+/* True if the receiver has done anything; little room is nothing that it wakes us for. */
+static bool wait_for_progress(stream_t *stream, const transfer_t *transfer, const outlook_t *outlook, uint64_t now)
+{
+    half_t *tx = &stream->tx;
+    uint64_t until = now + patience_us(tx);
+    bool news = transfer->blocking
+                    ? stream__sleep(stream, tx, outlook, until < transfer->deadline ? until : transfer->deadline)
+                    : stream__look(tx, outlook, QUICK_LOOK_US);
+    return news || outlook_has_changed(outlook);
+}
+
 /* The ring is full.  0: look again (there was progress, or the kernel carries now). */
 int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left)
 {
@@ -149,9 +167,7 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
     uint64_t now = os_now_us();
     if (now >= transfer->deadline)
         return STREAM_TIMEOUT;
-    uint64_t patience = now + NO_PROGRESS_US < transfer->deadline ? now + NO_PROGRESS_US : transfer->deadline;
-    bool progress = transfer->blocking ? stream__sleep(stream, tx, &outlook, patience)
-                                       : stream__look(tx, &outlook, QUICK_LOOK_US);
+    bool progress = wait_for_progress(stream, transfer, &outlook, now);
     tx->copying.looked = true;
     if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
         tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)
