@@ -82,22 +82,19 @@ __attribute__((noinline)) static int receive_in_full(SOCKET s, char *bytes, int 
     return api_refuses() ? SOCKET_ERROR : receive_any(fdtab_get(s), s, bytes, count, flags);
 }
 
-/* `sent`: what stream_send_unclear() or stream_send_large() gave. */
 static inline int end_send_by_ring(sock_t *sock, SOCKET s, const char *bytes, int count, int sent)
 {
-    if (sent == 0)
-        return send_any(sock, s, bytes, count, 0);
-    return api_result(sent > 0 ? sent : wsaerr_from_stream(sent));
+    return sent ? api_result(sent) : send_any(sock, s, bytes, count, 0);
 }
 
 __attribute__((noinline)) static int send_unclear(sock_t *sock, SOCKET s, const char *bytes, int count)
 {
-    return end_send_by_ring(sock, s, bytes, count, stream_send_unclear(&sock->stream, s, bytes, (uint32_t)count));
+    return end_send_by_ring(sock, s, bytes, count, sock_send_unclear(sock, s, bytes, count));
 }
 
-__attribute__((noinline)) static int send_large(sock_t *sock, SOCKET s, const char *bytes, int count)
+__attribute__((noinline)) static int send_with_lock(sock_t *sock, SOCKET s, const char *bytes, int count)
 {
-    return end_send_by_ring(sock, s, bytes, count, stream_send_large(&sock->stream, s, bytes, (uint32_t)count));
+    return end_send_by_ring(sock, s, bytes, count, sock_send_with_lock(sock, s, bytes, count));
 }
 
 __attribute__((noinline)) static int received_by_selector(sock_t *sock, int got)
@@ -111,10 +108,19 @@ static inline int received(sock_t *sock, int got)
     return async_selects(sock) ? received_by_selector(sock, got) : api_result(got);
 }
 
+static inline int end_receive_by_ring(sock_t *sock, SOCKET s, char *bytes, int count, int got)
+{
+    return got ? received(sock, got) : receive_any(sock, s, bytes, count, 0);
+}
+
 __attribute__((noinline)) static int receive_unclear(sock_t *sock, SOCKET s, char *bytes, int count)
 {
-    int got = sock_receive_unclear(sock, s, bytes, count);
-    return got ? received(sock, got) : receive_any(sock, s, bytes, count, 0);
+    return end_receive_by_ring(sock, s, bytes, count, sock_receive_unclear(sock, s, bytes, count));
+}
+
+__attribute__((noinline)) static int receive_with_lock(sock_t *sock, SOCKET s, char *bytes, int count)
+{
+    return end_receive_by_ring(sock, s, bytes, count, sock_receive_with_lock(sock, s, bytes, count));
 }
 
 __attribute__((noinline)) static int end_send(sock_t *sock, int count)
@@ -132,36 +138,38 @@ __attribute__((noinline)) static int end_receive(sock_t *sock, int count)
 int WINAPI api_send(SOCKET s, const char *bytes, int count, int flags)
 {
     sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
-    switch (sock && bytes && flags == 0 ? sock_send_clear(sock, s, bytes, count) : SMALL_NOT) {
+    if (!sock || !bytes || flags)
+        return send_in_full(s, bytes, count, flags);
+    switch (sock_send_clear(sock, s, bytes, count)) {
     case SMALL_DONE:
         return api_result(count);
     case SMALL_WAKES:
         return end_send(sock, count);
-    case SMALL_UNCLEAR:
-        return send_unclear(sock, s, bytes, count);
     case SMALL_FAULT:
         return wsaerr_fail(-WSAEFAULT);
-    case SMALL_LARGE:
-        return send_large(sock, s, bytes, count);
+    case SMALL_UNCLEAR:
+        return send_unclear(sock, s, bytes, count);
     default:
-        return send_in_full(s, bytes, count, flags);
+        return send_with_lock(sock, s, bytes, count);
     }
 }
 
 int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
 {
     sock_t *sock = wait_has_interludes() ? NULL : fdtab_get(s);
-    switch (sock && bytes && flags == 0 ? sock_receive_clear(sock, s, bytes, count) : SMALL_NOT) {
+    if (!sock || !bytes || flags)
+        return receive_in_full(s, bytes, count, flags);
+    switch (sock_receive_clear(sock, s, bytes, count)) {
     case SMALL_DONE:
         return received(sock, count);
     case SMALL_WAKES:
         return end_receive(sock, count);
-    case SMALL_UNCLEAR:
-        return receive_unclear(sock, s, bytes, count);
     case SMALL_FAULT:
         return wsaerr_fail(-WSAEFAULT);
+    case SMALL_UNCLEAR:
+        return receive_unclear(sock, s, bytes, count);
     default:
-        return receive_in_full(s, bytes, count, flags);
+        return receive_with_lock(sock, s, bytes, count);
     }
 }
 

@@ -102,10 +102,43 @@ bool os_futex_works(void);
 bool os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us);
 void os_futex_wake(word_t *word);
 
+/* ---- memory order for everybody ---- */
+
+/* True where os_fence_everywhere() is more than a promise; decided once, in a tenth of a millisecond. */
+bool os_fence_everywhere_works(void);
+/* All other threads of this process have executed a full fence when it returns. */
+void os_fence_everywhere(void);
+
 /* ---- one pointer per thread ---- */
 
 void *os_thread_slot_get(void);
 /* False: the system has no room for it. */
 bool os_thread_slot_set(void *value);
+
+#ifdef _WIN32
+/* Where each thread's TEB holds the pointer; until there is a place, where it holds its own address. */
+extern word_t os__thread_place;
+#else
+extern _Thread_local void *os__thread_value;
+#endif
+
+/* The same as os_thread_slot_get(), in two instructions.  Where it cannot be had that way, something else, but nothing
+ * that anybody has set. */
+static inline void *os_thread_slot_peek(void)
+{
+#if defined(_WIN64)
+    void *value;
+    uintptr_t place = load_relaxed(&os__thread_place);
+    __asm__("movq %%gs:(%1), %0" : "=r"(value) : "r"(place));
+    return value;
+#elif defined(_WIN32)
+    void *value;
+    uintptr_t place = load_relaxed(&os__thread_place);
+    __asm__("movl %%fs:(%1), %0" : "=r"(value) : "r"(place));
+    return value;
+#else
+    return os__thread_value;
+#endif
+}
 
 #endif

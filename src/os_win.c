@@ -1,4 +1,4 @@
-/* os_win: the seam's body for Windows and Wine: sections, processes, clocks, events.  (The futex is in os_futex.c.) */
+/* os_win: the seam's body for Windows and Wine: sections, processes, clocks, events.  (Futexes and fences: os_linux.c.) */
 #include "os.h"
 #include "os_access.h"
 #include "vmmc.h"
@@ -331,6 +331,17 @@ void os_event_close(uintptr_t event)
 
 /* ---- one pointer per thread ---- */
 
+#define TEB_PLACES 64 /* of the pointers whose index is larger a TEB holds only where they are */
+#ifdef _WIN64
+#define TEB_PLACE(index) (0x1480 + 8 * (index))
+#define TEB_SELF 0x30
+#else
+#define TEB_PLACE(index) (0xE10 + 4 * (index))
+#define TEB_SELF 0x18
+#endif
+
+word_t os__thread_place = TEB_SELF;
+
 static DWORD thread_slot(void)
 {
     static word_t slot; /* index + 1 */
@@ -338,8 +349,11 @@ static DWORD thread_slot(void)
     if (have)
         return have - 1;
     DWORD fresh = TlsAlloc();
-    if (word_replace(&slot, 0, fresh + 1))
+    if (word_replace(&slot, 0, fresh + 1)) {
+        if (fresh < TEB_PLACES)
+            store_relaxed(&os__thread_place, TEB_PLACE(fresh));
         return fresh;
+    }
     TlsFree(fresh);
     return load_acquire(&slot) - 1;
 }

@@ -10,14 +10,29 @@
  * socket's mode needs no look. */
 static inline small_t sock_send_clear(sock_t *sock, uintptr_t handle, const void *bytes, int count)
 {
-    if (__builtin_expect((uint32_t)count - 1 < RING_SMALL, 1))
-        return stream_send_clear(&sock->stream, handle, bytes, (uint32_t)count);
-    return count > 0 ? SMALL_LARGE : SMALL_NOT;
+    return count > 0 ? stream_send_clear(&sock->stream, handle, bytes, (uint32_t)count) : SMALL_NOT;
 }
 
 static inline small_t sock_receive_clear(sock_t *sock, uintptr_t handle, void *bytes, int count)
 {
-    return __builtin_expect(count > 0, 1) ? stream_receive_clear(&sock->stream, handle, bytes, (uint32_t)count) : SMALL_NOT;
+    return count > 0 ? stream_receive_clear(&sock->stream, handle, bytes, (uint32_t)count) : SMALL_NOT;
+}
+
+static inline int sock_moved(int moved)
+{
+    return __builtin_expect(moved < 0, 0) ? wsaerr_from_stream(moved) : moved;
+}
+
+/* After SMALL_UNCLEAR: what has been sent; or 0: nothing has been done, ask sock_send(); -WSAEFAULT. */
+static inline int sock_send_unclear(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+{
+    return sock_moved(stream_send_unclear(&sock->stream, handle, bytes, (uint32_t)count));
+}
+
+/* The same after SMALL_NOT. */
+static inline int sock_send_with_lock(sock_t *sock, uintptr_t handle, const void *bytes, int count)
+{
+    return count > 0 ? sock_moved(stream_send_with_lock(&sock->stream, handle, bytes, (uint32_t)count)) : 0;
 }
 
 /* After SMALL_UNCLEAR: what is there, up to `count`; or 0: nothing has been done, ask sock_receive().  -WSAEWOULDBLOCK only
@@ -25,8 +40,14 @@ static inline small_t sock_receive_clear(sock_t *sock, uintptr_t handle, void *b
 static inline int sock_receive_unclear(sock_t *sock, uintptr_t handle, void *bytes, int count)
 {
     bool blocking = !load_relaxed(&sock->nonblocking);
-    int got = stream_receive_unclear(&sock->stream, handle, bytes, (uint32_t)count, blocking);
-    return __builtin_expect(got < 0, 0) ? wsaerr_from_stream(got) : got;
+    return sock_moved(stream_receive_unclear(&sock->stream, handle, bytes, (uint32_t)count, blocking));
+}
+
+/* The same after SMALL_NOT. */
+static inline int sock_receive_with_lock(sock_t *sock, uintptr_t handle, void *bytes, int count)
+{
+    bool blocking = !load_relaxed(&sock->nonblocking);
+    return count > 0 ? sock_moved(stream_receive_with_lock(&sock->stream, handle, bytes, (uint32_t)count, blocking)) : 0;
 }
 
 /* True: a receive would find bytes; false says nothing. */

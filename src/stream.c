@@ -11,6 +11,7 @@ static void init_half(half_t *half)
     size_t kept = offsetof(half_t, carrier);
     half_take(half);
     memset((uint8_t *)half + kept, 0, sizeof *half - kept);
+    bias_renew(&half->bias);
 }
 
 void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socket, uint32_t ring_bytes,

@@ -10,6 +10,7 @@
 #ifndef VMMC_STREAM_H
 #define VMMC_STREAM_H
 
+#include "bias.h"
 #include "carrier.h"
 #include "copy_choice.h"
 #include "lock.h"
@@ -87,8 +88,10 @@ typedef struct counters {
  * `plain` says that nothing but bytes is going on, as far as this side knows: they are in a ring, and no other thread, no
  * view, mark, shutdown or leaving is in their way.  `clear` is how many bytes may be moved next without a look at anything
  * else: there is room for them, or they are there, up to the end of the ring's memory.  Who has found that, with the lock
- * held, sets them; half_take() ends them, so what they were found from cannot change under them. */
+ * held, sets them; half_take() ends them, so what they were found from cannot change under them.  Within the clear
+ * stretch the thread that has the half (bias.h) goes in without the lock. */
 typedef struct half {
+    bias_t bias;
     vmmc_lock_t lock;
     carrier_t carrier;
     uint32_t position;
@@ -130,10 +133,36 @@ typedef struct half {
     copy_choices_t copying; /* sender */
 } half_t;
 
-/* Take the lock of a half for more than moving bytes within the clear stretch. */
+/* If the lock is free, go in with it, to move bytes and do nothing else. */
+static inline bool half_try(half_t *half)
+{
+    if (!lock_take_free(&half->lock))
+        return false;
+    bias_end(&half->bias);
+    return true;
+}
+
+/* `inside`: without the lock. */
+static inline void half_leave(half_t *half, bool inside)
+{
+    if (inside)
+        bias_leave();
+    else
+        lock_release(&half->lock);
+}
+
+/* This thread would come in without the lock from now on.  Who has done so has the half, or is just losing it. */
+static inline void half_offer(half_t *half, bool inside)
+{
+    if (!inside)
+        bias_offer(&half->bias);
+}
+
+/* Take the lock for more than that. */
 static inline void half_take(half_t *half)
 {
     lock_take(&half->lock);
+    bias_end(&half->bias);
     half->clear = 0;
     half->plain = false;
     half->known = half->position; /* not what was true 4 GB ago */

@@ -394,10 +394,11 @@ static bool is_quiet(const stream_t *stream)
 }
 
 /* `count` of the bytes that look_for() has found, and make the way clear to the rest of them; or STREAM_FAULT. */
-static int take_small(stream_t *stream, void *bytes, uint32_t count)
+static int take_small(stream_t *stream, void *bytes, uint32_t count, bool inside)
 {
     half_t *rx = &stream->rx;
     make_clear(rx);
+    half_offer(rx, inside);
     if (rx->clear >= RING_AHEAD + count)
         ring_fetch_to_read(stream__next(rx) + RING_AHEAD, count);
     if (!ring_get(&rx->ring, rx->position, bytes, count))
@@ -407,36 +408,39 @@ static int take_small(stream_t *stream, void *bytes, uint32_t count)
     return (int)count;
 }
 
-/* The same for more than RING_SMALL, which leaves no way clear; it releases the lock, as what is called last. */
-static __attribute__((noinline)) int take_large(stream_t *stream, void *bytes, uint32_t count)
+/* The same for more than RING_SMALL, which leaves no way clear; it leaves the half, as what is called last. */
+static __attribute__((noinline)) int take_large(stream_t *stream, void *bytes, uint32_t count, bool inside)
 {
     half_t *rx = &stream->rx;
     rx->clear = 0;
     int result = stream__take_from_ring(stream, bytes, count, false);
-    lock_release(&rx->lock);
+    half_leave(rx, inside);
     return result;
 }
 
 static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,
-                                                      bool blocking)
+                                                      bool blocking, bool inside)
 {
     half_t *rx = &stream->rx;
     int result = 0;
     rx->plain = receives_plainly(stream, socket);
+    if (inside && !blocking)
+        full_fence(); /* of two programs that send and then look, one at least finds something, as with TCP */
     if (rx->plain && !blocking && is_quiet(stream)) {
         result = STREAM_AGAIN;
     } else if (rx->plain) {
         uint32_t there = look_for(rx, count);
         if (there == 0 && blocking && glance(rx)) {
-            int got = stream_receive_unclear(stream, socket, bytes, count, false);
+            int got = inside ? stream_receive_unclear(stream, socket, bytes, count, false)
+                             : receive_by_looks(stream, socket, bytes, count, false, false);
             return got == STREAM_AGAIN ? 0 : got; /* a tail that goes back is a liar's */
         }
         if (there > RING_SMALL)
-            return take_large(stream, bytes, there);
+            return take_large(stream, bytes, there, inside);
         if (there)
-            result = take_small(stream, bytes, there);
+            result = take_small(stream, bytes, there, inside);
     }
-    lock_release(&rx->lock);
+    half_leave(rx, inside);
     return result;
 }
 
@@ -445,7 +449,7 @@ static __attribute__((noinline)) int see_to_sender(stream_t *stream, uint32_t ta
 {
     stream__wake_useful_writer(stream);
     stream__grow_if_asked(stream);
-    lock_release(&stream->rx.lock);
+    bias_leave();
     return (int)taken;
 }
 
@@ -455,36 +459,43 @@ int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint
     half_t *rx = &stream->rx;
     uint32_t there = rx->plain && stream__is_open_for(stream, socket) ? look_for(rx, count) : 0;
     if (there - 1 >= COPY_SHORT_MAX)
-        return receive_by_looks(stream, socket, bytes, count, blocking);
+        return receive_by_looks(stream, socket, bytes, count, blocking, true);
     make_clear(rx);
     if (there > rx->clear)
-        return receive_by_looks(stream, socket, bytes, count, blocking);
+        return receive_by_looks(stream, socket, bytes, count, blocking, true);
     bool taken = stream__take_clear(rx, bytes, there);
     if (!taken)
         there = (uint32_t)STREAM_FAULT;
     else if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->next_wanted)
         return see_to_sender(stream, there);
-    lock_release(&rx->lock);
+    bias_leave();
     return (int)there;
+}
+
+int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
+{
+    return half_try(&stream->rx) ? receive_by_looks(stream, socket, bytes, count, blocking, false) : 0;
 }
 
 void stream_received_from_sleeper(stream_t *stream)
 {
     stream__wake_useful_writer(stream);
-    lock_release(&stream->rx.lock);
+    bias_leave();
 }
 
 bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances)
 {
     half_t *rx = &stream->rx;
-    if (!lock_take_free(&rx->lock))
+    bool inside = bias_enter(&rx->bias);
+    if (!inside && !half_try(rx))
         return false;
     bool readable = stream__is_clear(stream, rx, socket, 1);
     if (!readable && find(stream, socket, 1, glances)) {
         make_clear(rx);
+        half_offer(rx, inside);
         readable = true;
     }
-    lock_release(&rx->lock);
+    half_leave(rx, inside);
     return readable;
 }
 
@@ -496,7 +507,7 @@ int stream_receive(stream_t *stream, const transfer_t *transfer)
     if (__builtin_expect(count == 0, 0))
         return receive_slowly(stream, transfer);
     bool small = count <= RING_SMALL && !transfer->peek;
-    int result = small ? take_small(stream, transfer->bytes, count)
+    int result = small ? take_small(stream, transfer->bytes, count, false)
                        : stream__take_from_ring(stream, transfer->bytes, count, transfer->peek);
     lock_release(&rx->lock);
     return result;

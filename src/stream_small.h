@@ -1,19 +1,19 @@
 /* stream_small: a small message in the common case: in a ring, with nothing else going on.
  *
- * At this size every instruction counts (docs/performance.md, The fast path), so the *_clear() calls are a lock, three
- * looks and the copy, inline, in the caller's registers.  That is enough within the clear stretch of a half (half_t).
- * Beyond it the *_unclear() calls look at more, and make the next stretch clear.  Where those give 0 something else is the
- * matter and nothing has happened; stream_send() and stream_receive() know about everything. */
+ * At this size every instruction counts (docs/performance.md, The fast path), so the *_clear() calls are a few looks and
+ * the copy, inline, in the caller's registers, and take no lock.  That is enough within the clear stretch of a half that
+ * this thread has (half_t, bias.h).  Otherwise the *_unclear() calls take the lock, look at more, and make the next
+ * stretch clear.  Where those give 0 something else is the matter and nothing has happened; stream_send() and
+ * stream_receive() know about everything. */
 #ifndef VMMC_STREAM_SMALL_H
 #define VMMC_STREAM_SMALL_H
 
 #include "ring.h"
 #include "stream.h"
 
-/* What became of a message.  With the last two the half's lock is still held. */
+/* What became of a message.  With the last two this thread is still in the half. */
 typedef enum small {
-    SMALL_NOT,     /* the lock was not free */
-    SMALL_LARGE,   /* it is not small: call stream_send_large() */
+    SMALL_NOT,     /* it does not have the half: call stream_send_with_lock(), or its twin */
     SMALL_FAULT,   /* the program's memory may not be touched */
     SMALL_DONE,
     SMALL_WAKES,   /* it was moved, but somebody sleeps at the other end: call stream_sent_to_sleeper(), or its twin */
@@ -33,7 +33,7 @@ static inline bool stream__is_open_for(const stream_t *stream, uintptr_t socket)
 }
 
 /* True if `count` bytes, 1 or more, may be moved without any other look at this process, and in line.  The half's lock is
- * held, as for all that follow whose name begins with stream__. */
+ * held, or this thread is in the half, as for all that follow whose name begins with stream__. */
 static inline bool stream__is_clear(const stream_t *stream, const half_t *half, uintptr_t socket, uint32_t count)
 {
     return __builtin_expect(count <= COPY_SHORT_MAX && count <= half->clear, 1) && stream__is_open_for(stream, socket);
@@ -68,26 +68,26 @@ static inline bool stream__put_clear(half_t *tx, const void *bytes, uint32_t cou
     return true;
 }
 
-/* `count`: 1 to RING_SMALL.  It is sent whole. */
+/* `count`: 1 or more.  It is sent whole. */
 static inline small_t stream_send_clear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
 {
     half_t *tx = &stream->tx;
-    if (!lock_take_free(&tx->lock))
+    if (!bias_enter(&tx->bias))
         return SMALL_NOT;
     if (!stream__is_clear(stream, tx, socket, count) || __builtin_expect(load_relaxed(&tx->flow->consumer) != 0, 0))
         return SMALL_UNCLEAR;
     bool put = stream__put_clear(tx, bytes, count);
     if (__builtin_expect(put && load_relaxed(&tx->flow->reader) != 0, 0))
         return SMALL_WAKES;
-    lock_release(&tx->lock);
+    bias_leave();
     return put ? SMALL_DONE : SMALL_FAULT;
 }
 
 void stream_sent_to_sleeper(stream_t *stream);
-/* `count`, 0, or STREAM_FAULT. */
+/* `count` (if that is more than RING_SMALL, what could be read of it), 0, or STREAM_FAULT.  This thread is in the half. */
 int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count);
-/* The same for more than RING_SMALL; it takes the lock itself, if that is free.  Less than `count` is what could be read. */
-int stream_send_large(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count);
+/* The same with the lock, which it takes if that is free. */
+int stream_send_with_lock(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count);
 
 /* ---- receiving ---- */
 
@@ -116,20 +116,23 @@ static inline bool stream__take_clear(half_t *rx, void *bytes, uint32_t count)
 static inline small_t stream_receive_clear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count)
 {
     half_t *rx = &stream->rx;
-    if (!lock_take_free(&rx->lock))
+    if (!bias_enter(&rx->bias))
         return SMALL_NOT;
     if (!stream__is_clear(stream, rx, socket, count))
         return SMALL_UNCLEAR;
     bool taken = stream__take_clear(rx, bytes, count);
     if (__builtin_expect(taken && load_relaxed(&rx->flow->writer) != 0, 0))
         return SMALL_WAKES;
-    lock_release(&rx->lock);
+    bias_leave();
     return taken ? SMALL_DONE : SMALL_FAULT;
 }
 
 void stream_received_from_sleeper(stream_t *stream);
-/* As much as is there, up to `count`.  STREAM_AGAIN: there is nothing, for certain; only if not blocking.  STREAM_FAULT. */
+/* As much as is there, up to `count`.  STREAM_AGAIN: there is nothing, for certain; only if not blocking.  STREAM_FAULT.
+ * This thread is in the half. */
 int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
+/* The same with the lock, which it takes if that is free. */
+int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
 /* True if a receive would find bytes; false says nothing.  `glances`: it may take a moment. */
 bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances);
 

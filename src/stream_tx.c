@@ -280,11 +280,12 @@ static inline bool may_send(stream_t *stream, uintptr_t socket, uint32_t count)
 
 /* `count` bytes for which may_send() is true; and make the way clear, since nothing else is done before the lock is
  * released.  False: they may not be read. */
-static bool put_small(stream_t *stream, const void *bytes, uint32_t count)
+static bool put_small(stream_t *stream, const void *bytes, uint32_t count, bool inside)
 {
     half_t *tx = &stream->tx;
     tx->plain = true;
     tx->clear = ring_first_span(&tx->ring, tx->position, tx->ring.size - (tx->position - tx->seen));
+    half_offer(tx, inside);
     if (count <= tx->clear && count <= COPY_SHORT_MAX) {
         if (!stream__put_clear(tx, bytes, count))
             return false;
@@ -301,34 +302,37 @@ static bool put_small(stream_t *stream, const void *bytes, uint32_t count)
     return true;
 }
 
+/* `count`, if that is large what could be read of it, or STREAM_FAULT. */
+static int put_plainly(stream_t *stream, const void *bytes, uint32_t count, bool inside)
+{
+    if (count <= RING_SMALL)
+        return put_small(stream, bytes, count, inside) ? (int)count : STREAM_FAULT;
+    stream->tx.plain = true;
+    stream->tx.clear = 0;
+    return put_in_parts(stream, bytes, count, false);
+}
+
+static inline int send_by_looks(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count, bool inside)
+{
+    int result = may_send(stream, socket, count) ? put_plainly(stream, bytes, count, inside) : 0;
+    half_leave(&stream->tx, inside);
+    return result;
+}
+
 int stream_send_unclear(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
 {
-    int result = 0;
-    if (may_send(stream, socket, count))
-        result = put_small(stream, bytes, count) ? (int)count : STREAM_FAULT;
-    lock_release(&stream->tx.lock);
-    return result;
+    return send_by_looks(stream, socket, bytes, count, true);
+}
+
+int stream_send_with_lock(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
+{
+    return half_try(&stream->tx) ? send_by_looks(stream, socket, bytes, count, false) : 0;
 }
 
 void stream_sent_to_sleeper(stream_t *stream)
 {
     stream__wake_reader(stream);
-    lock_release(&stream->tx.lock);
-}
-
-int stream_send_large(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
-{
-    half_t *tx = &stream->tx;
-    int result = 0;
-    if (!lock_take_free(&tx->lock))
-        return 0;
-    tx->clear = 0;
-    if (may_send(stream, socket, count)) {
-        tx->plain = true;
-        result = put_in_parts(stream, bytes, count, false);
-    }
-    lock_release(&tx->lock);
-    return result;
+    bias_leave();
 }
 
 int stream_send(stream_t *stream, const transfer_t *transfer)
@@ -337,11 +341,7 @@ int stream_send(stream_t *stream, const transfer_t *transfer)
     half_take(tx);
     if (__builtin_expect(transfer->urgent || !may_send(stream, transfer->socket, transfer->count), 0))
         return send_slowly(stream, transfer);
-    int result = (int)transfer->count;
-    if (transfer->count > RING_SMALL)
-        result = put_in_parts(stream, transfer->bytes, transfer->count, false);
-    else if (!put_small(stream, transfer->bytes, transfer->count))
-        result = STREAM_FAULT;
+    int result = put_plainly(stream, transfer->bytes, transfer->count, false);
     lock_release(&tx->lock);
     return result;
 }

@@ -37,6 +37,7 @@ static const char *start(const config_t *config)
     if (!trap_start())
         return "faults of the program's memory cannot be caught";
     wait_set_spin(config->spin_us);
+    os_fence_everywhere_works(); /* asked now, and not with the first message */
     vmmc_set_budget(config->rings_mb);
     if (vmmc_start(futex) != 0)
         return "no shared memory for this process's waiters";

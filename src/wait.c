@@ -13,7 +13,7 @@
 #define DOORBELL_SLOT 0 /* the watcher's */
 
 struct waiter {
-    uint32_t slot;
+    _Alignas(SHM_LINE) waiter_own_t own; /* first */
     uintptr_t event;
     word_t *state;
     bool rested; /* since it was armed or woken, a nap has taken its whole time */
@@ -33,6 +33,7 @@ static struct {
     uintptr_t doorbell; /* the first waiter's event, which exists as long as the page does */
     vmmc_lock_t lock;
     uint8_t taken[WAITER_SLOTS];
+    waiter_t waiters[WAITER_SLOTS];
     uint32_t spin_us;
 } own = {.spin_us = 100};
 
@@ -94,26 +95,29 @@ static uint32_t take_slot(void)
 
 waiter_t *wait_reserve(void)
 {
-    waiter_t *waiter = own.page.shm ? calloc(1, sizeof *waiter) : NULL;
-    if (!waiter)
+    uint32_t slot = own.page.shm ? take_slot() : WAITER_SLOTS;
+    if (slot == WAITER_SLOTS)
         return NULL;
-    waiter->slot = take_slot();
-    if (waiter->slot == WAITER_SLOTS) {
-        free(waiter);
-        return NULL;
-    }
-    waiter->state = &own.page.shm->slots[waiter->slot].state;
+    waiter_t *waiter = &own.waiters[slot];
+    waiter->event = 0;
+    waiter->rested = false;
+    waiter->guards = NULL;
+    waiter->state = &own.page.shm->slots[slot].state;
     store_relaxed(waiter->state, WAITER_RUNNING);
     return waiter;
+}
+
+static uint32_t slot_of(const waiter_t *waiter)
+{
+    return (uint32_t)(waiter - own.waiters);
 }
 
 static void give_back(waiter_t *waiter)
 {
     os_event_close(waiter->event);
     lock_take(&own.lock);
-    own.taken[waiter->slot] = 0;
+    own.taken[slot_of(waiter)] = 0;
     lock_release(&own.lock);
-    free(waiter);
 }
 
 waiter_t *wait_mine(void)
@@ -129,6 +133,11 @@ waiter_t *wait_mine(void)
     return waiter;
 }
 
+waiter_own_t *wait_own_of(waiter_t *waiter)
+{
+    return &waiter->own;
+}
+
 void wait_thread_ends(void)
 {
     waiter_t *waiter = os_thread_slot_get();
@@ -142,7 +151,7 @@ void wait_thread_ends(void)
 
 uint32_t wait_number(const waiter_t *waiter)
 {
-    return waiter ? waiter->slot + 1 : 0;
+    return waiter ? slot_of(waiter) + 1 : 0;
 }
 
 /* ---- sleeping ---- */
@@ -152,7 +161,7 @@ uintptr_t wait_event(waiter_t *waiter)
 {
     char name[64];
     if (!waiter->event) {
-        event_name(&own.page, waiter->slot, name);
+        event_name(&own.page, slot_of(waiter), name);
         waiter->event = os_event_create(name);
         if (!waiter->event)
             waiter->event = os_event_open(name);

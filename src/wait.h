@@ -21,6 +21,11 @@
 #define WAIT_REST_US 1000000 /* a waker without handles or memory to open our event cannot set it */
 #define WAIT_FOREVER UINT64_MAX
 
+/* What other modules of this process keep for a thread.  It is never returned to the system. */
+typedef struct waiter_own {
+    _Atomic(uintptr_t) inside; /* the thread: which half it is in without its lock (bias.h), or 0 */
+} waiter_own_t;
+
 typedef struct waiter waiter_t;
 typedef struct waiter_page waiter_page_t; /* some process's waiters, mapped */
 
@@ -31,6 +36,12 @@ void wait_set_spin(uint32_t spin_us);
 
 /* The calling thread's waiter; NULL if all are taken, or for want of memory (wait_sleep() then naps). */
 waiter_t *wait_mine(void);
+/* Part of that, if the thread has been given one; otherwise something that is no waiter's. */
+static inline waiter_own_t *wait_own(void)
+{
+    return os_thread_slot_peek();
+}
+waiter_own_t *wait_own_of(waiter_t *waiter);
 /* Let its guards put in order what the calling thread leaves behind, and give its waiter back: it is ending. */
 void wait_thread_ends(void);
 /* A waiter outside the threads' own, for the watcher; its event can be waited on together with others. */

@@ -302,15 +302,25 @@ void os_futex_wake(word_t *word)
     (void)word;
 }
 
-static void *thread_value;
+/* There is one thread. */
+bool os_fence_everywhere_works(void)
+{
+    return true;
+}
+
+void os_fence_everywhere(void)
+{
+}
+
+_Thread_local void *os__thread_value;
 
 void *os_thread_slot_get(void)
 {
-    return thread_value;
+    return os__thread_value;
 }
 
 bool os_thread_slot_set(void *value)
 {
-    thread_value = value;
+    os__thread_value = value;
     return true;
 }

@@ -106,13 +106,24 @@ static void let_somebody_take(half_t *half)
     {                                                    \
         store_release(word, 0);                          \
     }
+/* As another thread leaves a half that it is in. */
+#define TAKEN(function, half)                            \
+    static void put_##function(unit_pair_t *pair)        \
+    {                                                    \
+        store_release(&(half).lock.taken, 1);            \
+        atomic_store(&(half).bias.owner, 0);             \
+    }                                                    \
+    static void remove_##function(unit_pair_t *pair)     \
+    {                                                    \
+        store_release(&(half).lock.taken, 0);            \
+    }
 #define OBSTACLE(function) {#function, put_##function, remove_##function}
 
 FLAG(kernel_carries_it, pair->end[0].tx.carrier, CARRIER_KERNEL, CARRIER_RING)
 FLAG(another_send_is_under_way, pair->end[0].tx.busy, true, false)
 FLAG(sending_is_shut, pair->end[0].tx.shut, true, false)
 FLAG(parts_are_smaller, pair->end[0].tx.part, 10, 4096)
-WORD(the_lock_is_taken, &pair->end[0].tx.lock.taken)
+TAKEN(the_lock_is_taken, pair->end[0].tx)
 WORD(the_socket_is_being_closed, &pair->end[0].closing)
 WORD(the_receiver_has_a_wish, &pair->end[0].tx.flow->consumer)
 WORD(the_receiver_is_dead, (word_t *)(uintptr_t)pair->end[0].link_death)
@@ -186,7 +197,7 @@ FLAG(a_view_is_out, pair->end[1].rx.held.count, 5, 0)
 FLAG(an_urgent_byte_waits, pair->end[1].rx.urgent.state, URGENT_WAITING, URGENT_NONE)
 FLAG(an_urgent_byte_has_come, pair->end[1].rx.urgent.count, 1, 0)
 FLAG(a_switch_lies_ahead, pair->end[1].rx.switches, 77, load_acquire(&pair->end[1].rx.flow->switches))
-WORD(the_receivers_lock_is_taken, &pair->end[1].rx.lock.taken)
+TAKEN(the_receivers_lock_is_taken, pair->end[1].rx)
 WORD(the_receiver_is_being_closed, &pair->end[1].closing)
 
 static void put_the_receiver_is_broken(unit_pair_t *pair)
@@ -465,6 +476,86 @@ static void a_stretch_is_no_way_around_a_break_a_close_or_another_socket(void **
     unit_pair_close(&pair);
 }
 
+/* ---- several threads at one end ---- */
+
+#define SENDERS 2
+#define NUMBERS 40000u
+
+typedef struct talker {
+    stream_t *stream;
+    uint32_t id;
+} talker_t;
+
+static void *send_numbers(void *argument)
+{
+    talker_t *talker = argument;
+    stream_t *stream = talker->stream;
+    for (uint32_t i = 0; i < NUMBERS; i++) {
+        uint32_t number = i * SENDERS + talker->id;
+        if (unit_send_small(stream, stream->socket, &number, sizeof number) == 0) {
+            transfer_t transfer = {.socket = stream->socket, .bytes = (uint8_t *)&number, .count = sizeof number,
+                                   .blocking = true, .deadline = STREAM_NEVER};
+            unit_check(stream_send(stream, &transfer) == sizeof number);
+        }
+        if (i % 1024 == 0)
+            os_yield(0); /* or each would send all at once */
+    }
+    return NULL;
+}
+
+static word_t all_is_sent;
+
+/* What takes the lock for something else, and so the half from who has it. */
+static void *disturb(void *argument)
+{
+    unit_pair_t *pair = argument;
+    while (!load_acquire(&all_is_sent)) {
+        stream_writable(&pair->end[0], pair->end[0].socket); /* whatever it says */
+        stream_count_loan(&pair->end[1].rx, 1);
+        os_yield(1000);
+    }
+    return NULL;
+}
+
+static uint32_t receive_number(stream_t *stream)
+{
+    uint32_t number;
+    uint8_t *at = (uint8_t *)&number;
+    for (uint32_t got = 0, part; got < sizeof number; got += part) {
+        int moved = unit_receive_small(stream, stream->socket, at + got, sizeof number - got, true);
+        if (moved == 0)
+            moved = unit_receive(stream, at + got, sizeof number - got, true);
+        assert_true(moved > 0);
+        part = (uint32_t)moved;
+    }
+    return number;
+}
+
+static void threads_of_one_end_do_not_disturb_each_other(void **state)
+{
+    unit_pair_t pair;
+    talker_t talker[SENDERS];
+    pthread_t thread[SENDERS], disturber;
+    uint32_t next[SENDERS] = {0};
+    (void)state;
+    open_in_rings(&pair);
+    store_release(&all_is_sent, 0);
+    for (uint32_t i = 0; i < SENDERS; i++) {
+        talker[i] = (talker_t){&pair.end[0], i};
+        thread[i] = unit_thread(send_numbers, &talker[i]);
+    }
+    disturber = unit_thread(disturb, &pair);
+    for (uint32_t i = 0; i < SENDERS * NUMBERS; i++) {
+        uint32_t number = receive_number(&pair.end[1]);
+        assert_int_equal(number / SENDERS, next[number % SENDERS]++);
+    }
+    for (uint32_t i = 0; i < SENDERS; i++)
+        unit_join(thread[i]);
+    store_release(&all_is_sent, 1);
+    unit_join(disturber);
+    unit_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -478,6 +569,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stretch_ends_where_the_ring_does),
         cmocka_unit_test(whatever_a_sender_does_besides_ends_its_stretch),
         cmocka_unit_test(whatever_a_receiver_does_besides_ends_its_stretch),
+        cmocka_unit_test(threads_of_one_end_do_not_disturb_each_other),
         cmocka_unit_test(a_stretch_is_no_way_around_a_break_a_close_or_another_socket),
     };
     return unit_main(argc, argv, tests);

@@ -7,8 +7,6 @@
 /* `count`, or 0: something else is the matter. */
 static inline int unit_send_small(stream_t *stream, uintptr_t socket, const void *bytes, uint32_t count)
 {
-    if (count > RING_SMALL)
-        return stream_send_large(stream, socket, bytes, count);
     switch (stream_send_clear(stream, socket, bytes, count)) {
     case SMALL_UNCLEAR:
         return stream_send_unclear(stream, socket, bytes, count);
@@ -20,7 +18,7 @@ static inline int unit_send_small(stream_t *stream, uintptr_t socket, const void
     case SMALL_FAULT:
         return STREAM_FAULT;
     default:
-        return 0;
+        return stream_send_with_lock(stream, socket, bytes, count);
     }
 }
 
@@ -38,7 +36,7 @@ static inline int unit_receive_small(stream_t *stream, uintptr_t socket, void *b
     case SMALL_FAULT:
         return STREAM_FAULT;
     default:
-        return 0;
+        return stream_receive_with_lock(stream, socket, bytes, count, blocking);
     }
 }
 

@@ -1,4 +1,4 @@
-/* os_futex: the Linux futex, called from PE code under Wine.
+/* os_linux: Linux' futex and membarrier, called from PE code under Wine.
  *
  * A raw system call is a bet on what lies below.  It is made only where Wine says that its host is Linux and a call
  * with a number that Linux does not have answers "no such call" (-38): newer Wines route raw calls of PE code to their
@@ -11,12 +11,15 @@
 
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
+#define PRIVATE_EXPEDITED 8
+#define REGISTER_PRIVATE_EXPEDITED 16
 #define IMPOSSIBLE_CALL 0xFFF
 #define NO_SUCH_CALL (-38)
 #define TIMED_OUT (-110)
 
 #ifdef _WIN64
 #define FUTEX_CALL 202
+#define MEMBARRIER_CALL 324
 typedef int64_t native_t;
 
 static native_t raw_call(native_t number, const void *a, native_t b, native_t c, const void *d)
@@ -38,6 +41,7 @@ static void skip_call(CONTEXT *context)
 
 #else
 #define FUTEX_CALL 240
+#define MEMBARRIER_CALL 375
 typedef int32_t native_t;
 
 static native_t raw_call(native_t number, const void *a, native_t b, native_t c, const void *d)
@@ -100,4 +104,30 @@ bool os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
 void os_futex_wake(word_t *word)
 {
     raw_call(FUTEX_CALL, (const void *)word, FUTEX_WAKE, 1, NULL);
+}
+
+static native_t membarrier(native_t command)
+{
+    return raw_call(MEMBARRIER_CALL, (const void *)command, 0, 0, NULL);
+}
+
+/* Wine 8's FlushProcessWriteBuffers() does nothing, and does not say so. */
+bool os_fence_everywhere_works(void)
+{
+    static word_t verdict; /* 0 not asked, 1 no, 2 yes */
+    uint32_t known = load_acquire(&verdict);
+    if (!known) {
+        bool works = !nt_wine_host() || (os_futex_works() && membarrier(REGISTER_PRIVATE_EXPEDITED) == 0);
+        known = works ? 2 : 1;
+        store_release(&verdict, known);
+    }
+    return known == 2;
+}
+
+void os_fence_everywhere(void)
+{
+    if (nt_wine_host())
+        membarrier(PRIVATE_EXPEDITED);
+    else
+        FlushProcessWriteBuffers();
 }
