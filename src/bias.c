@@ -31,4 +31,6 @@ void bias__give(bias_t *bias)
     waiter_t *waiter = os_fence_everywhere_works() ? wait_mine() : NULL;
     if (waiter && wait_own_of(waiter) == wait_own())
         atomic_store_explicit(&bias->owner, bias__name(wait_own()), memory_order_relaxed);
+    else
+        bias->due = 1u << BIAS_MOST_LOSSES; /* to look for what is missing takes time as well */
 }

@@ -42,11 +42,12 @@ static inline void bias_leave(void)
     atomic_store_explicit(&wait_own()->inside, 0, memory_order_release); /* pairs with the acquire in bias__take_away() */
 }
 
-/* False: this thread does not have it, and is not in there. */
+/* False: this thread does not have it, and is not in there; or it is in another one, whose copying has made the program
+ * handle a fault of its own. */
 static inline bool bias_enter(const bias_t *bias)
 {
     waiter_own_t *thread = wait_own();
-    if (!bias__is_of(bias, thread))
+    if (!bias__is_of(bias, thread) || atomic_load_explicit(&thread->inside, memory_order_relaxed))
         return false;
     atomic_store_explicit(&thread->inside, (uintptr_t)bias, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst); /* pairs with the fence in bias__take_away() */

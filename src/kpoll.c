@@ -72,7 +72,7 @@ bool kpoll_start(void *endpoint)
     driver.event = CreateEventA(NULL, FALSE, FALSE, NULL);
     driver.glanced = CreateEventA(NULL, FALSE, FALSE, NULL);
     driver.endpoint = nt->device_io_control_file ? endpoint : NULL;
-    driver.on_wine = nt_wine_host() != NULL;
+    driver.on_wine = nt_is_wine();
     if (!driver.endpoint)
         log_info("the socket driver cannot be polled; mixed selects look at kernel sockets from time to time");
     return driver.event != NULL;

@@ -33,6 +33,13 @@ HANDLE nt_copy_handle(HANDLE handle)
     return DuplicateHandle(self, handle, self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) ? copy : NULL;
 }
 
+bool nt_is_wine(void)
+{
+    static const char mark[] = "Wine builtin DLL";
+    const char *ntdll = (const char *)GetModuleHandleA("ntdll.dll");
+    return !memcmp(ntdll + sizeof(IMAGE_DOS_HEADER), mark, sizeof mark - 1);
+}
+
 const char *nt_wine_host(void)
 {
     void(CDECL * host_version)(const char **, const char **) = ntdll_symbol("wine_get_host_version");

@@ -25,7 +25,9 @@ typedef struct nt_calls {
 
 /* Never NULL; the security calls are always there, the others may be NULL on a system that lacks them. */
 const nt_calls_t *nt_calls(void);
-/* "Linux", "Darwin" ... under Wine; NULL on Windows. */
+/* By what its ntdll says of itself: its exports can be hidden from programs by a setting. */
+bool nt_is_wine(void);
+/* "Linux", "Darwin" ... under Wine; NULL on Windows, and where the export that tells is hidden. */
 const char *nt_wine_host(void);
 /* Another handle of this process for the same object, which children do not inherit; NULL: none. */
 HANDLE nt_copy_handle(HANDLE handle);

@@ -106,7 +106,8 @@ void os_futex_wake(word_t *word);
 
 /* True where os_fence_everywhere() is more than a promise; decided once, in a tenth of a millisecond. */
 bool os_fence_everywhere_works(void);
-/* All other threads of this process have executed a full fence when it returns. */
+/* Where it works, and has been asked whether it does: all other threads of this process have executed a full fence when it
+ * returns. */
 void os_fence_everywhere(void);
 
 /* ---- one pointer per thread ---- */

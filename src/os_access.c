@@ -118,7 +118,7 @@ static uint32_t level_of(const found_security_t *found)
 {
     const label_acl_t *label = part_of(found, found->header.Sacl, offsetof(label_acl_t, rest_of_sid) + sizeof(SID));
     if (!label || label->acl.AceCount == 0 || label->ace.Header.AceType != SYSTEM_MANDATORY_LABEL_ACE_TYPE)
-        return nt_wine_host() ? NO_LEVEL : SECURITY_MANDATORY_MEDIUM_RID; /* Wine keeps nobody out by it */
+        return nt_is_wine() ? NO_LEVEL : SECURITY_MANDATORY_MEDIUM_RID; /* Wine keeps nobody out by it */
     SID sid;
     memcpy(&sid, &label->ace.SidStart, sizeof sid);
     return sid.SubAuthorityCount == 1 ? sid.SubAuthority[0] : 0;

@@ -111,23 +111,29 @@ static native_t membarrier(native_t command)
     return raw_call(MEMBARRIER_CALL, (const void *)command, 0, 0, NULL);
 }
 
-/* Wine 8's FlushProcessWriteBuffers() does nothing, and does not say so. */
-bool os_fence_everywhere_works(void)
+static enum fence { FENCE_UNKNOWN, FENCE_NONE, FENCE_OF_WINDOWS, FENCE_OF_LINUX } find_fence(void)
 {
-    static word_t verdict; /* 0 not asked, 1 no, 2 yes */
-    uint32_t known = load_acquire(&verdict);
-    if (!known) {
-        bool works = !nt_wine_host() || (os_futex_works() && membarrier(REGISTER_PRIVATE_EXPEDITED) == 0);
-        known = works ? 2 : 1;
-        store_release(&verdict, known);
-    }
-    return known == 2;
+    if (!nt_is_wine())
+        return FENCE_OF_WINDOWS;
+    /* Wine 8's FlushProcessWriteBuffers() does nothing, and does not say so. */
+    return os_futex_works() && membarrier(REGISTER_PRIVATE_EXPEDITED) == 0 ? FENCE_OF_LINUX : FENCE_NONE;
 }
 
+static word_t fence; /* an enum fence */
+
+bool os_fence_everywhere_works(void)
+{
+    if (load_acquire(&fence) == FENCE_UNKNOWN)
+        store_release(&fence, find_fence());
+    return load_acquire(&fence) != FENCE_NONE;
+}
+
+/* Called with spin locks held, so nothing may be asked of the loader here. */
 void os_fence_everywhere(void)
 {
-    if (nt_wine_host())
-        membarrier(PRIVATE_EXPEDITED);
-    else
+    if (load_acquire(&fence) == FENCE_OF_WINDOWS)
         FlushProcessWriteBuffers();
+    else
+        while (membarrier(PRIVATE_EXPEDITED) != 0)
+            os_yield(UINT32_MAX); /* it may want for memory */
 }

@@ -327,7 +327,8 @@ bool os_fence_everywhere_works(void)
 
 void os_fence_everywhere(void)
 {
-    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    while (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+        os_yield(UINT32_MAX); /* it may want for memory */
 }
 
 /* ---- one pointer per thread ---- */

@@ -142,15 +142,16 @@ static uint64_t patience_us(const half_t *tx)
     return tx->position - tx->ring_began >= FLOW_WORTH ? FLOW_PATIENCE_US : NO_PROGRESS_US;
 }
 
-/* True if the receiver has done anything; little room is nothing that it wakes us for. */
-static bool wait_for_progress(stream_t *stream, const transfer_t *transfer, const outlook_t *outlook, uint64_t now)
+/* True if the receiver has woken us in time, or has made room for us without: it does not wake a sender for little. */
+static bool wait_for_progress(stream_t *stream, const transfer_t *transfer, const outlook_t *outlook, uint32_t useful)
 {
     half_t *tx = &stream->tx;
-    uint64_t until = now + patience_us(tx);
+    uint64_t until = os_now_us() + patience_us(tx);
     bool news = transfer->blocking
                     ? stream__sleep(stream, tx, outlook, until < transfer->deadline ? until : transfer->deadline)
                     : stream__look(tx, outlook, QUICK_LOOK_US);
-    return news || outlook_has_changed(outlook);
+    int64_t room = stream__find_room(tx, useful);
+    return news || room < 0 || room >= useful; /* what is wrong with it the next look finds */
 }
 
 /* The ring is full.  0: look again (there was progress, or the kernel carries now). */
@@ -164,10 +165,9 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
     uint32_t useful = stream__useful_room(tx, left);
     if (stream__find_room(tx, useful) >= useful || stream__ring_on_offer(tx))
         return 0;
-    uint64_t now = os_now_us();
-    if (now >= transfer->deadline)
+    if (os_now_us() >= transfer->deadline)
         return STREAM_TIMEOUT;
-    bool progress = wait_for_progress(stream, transfer, &outlook, now);
+    bool progress = wait_for_progress(stream, transfer, &outlook, useful);
     tx->copying.looked = true;
     if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
         tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)

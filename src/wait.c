@@ -33,9 +33,10 @@ static struct {
     uintptr_t doorbell; /* the first waiter's event, which exists as long as the page does */
     vmmc_lock_t lock;
     uint8_t taken[WAITER_SLOTS];
-    waiter_t waiters[WAITER_SLOTS];
     uint32_t spin_us;
 } own = {.spin_us = 100};
+
+static waiter_t waiters[WAITER_SLOTS]; /* by slot, guarded as `own.taken` is */
 
 void key_to_hex(const uint8_t key[VMMC_KEY_BYTES], char hex[2 * VMMC_KEY_BYTES + 1])
 {
@@ -98,7 +99,8 @@ waiter_t *wait_reserve(void)
     uint32_t slot = own.page.shm ? take_slot() : WAITER_SLOTS;
     if (slot == WAITER_SLOTS)
         return NULL;
-    waiter_t *waiter = &own.waiters[slot];
+    waiter_t *waiter = &waiters[slot];
+    atomic_store_explicit(&waiter->own.inside, 0, memory_order_relaxed);
     waiter->event = 0;
     waiter->rested = false;
     waiter->guards = NULL;
@@ -109,7 +111,7 @@ waiter_t *wait_reserve(void)
 
 static uint32_t slot_of(const waiter_t *waiter)
 {
-    return (uint32_t)(waiter - own.waiters);
+    return (uint32_t)(waiter - waiters);
 }
 
 static void give_back(waiter_t *waiter)

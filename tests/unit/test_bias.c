@@ -80,6 +80,19 @@ static void who_is_given_it_has_it(void **state)
     assert_true(is_given(&guarded));
 }
 
+/* As when copying has met a fault, and the program's own handler sends. */
+static void who_is_in_another_one_goes_in_with_the_lock(void **state)
+{
+    guarded_t outer = {.visits = 0}, inner = {.visits = 0};
+    (void)state;
+    offer(&outer);
+    offer(&inner);
+    assert_true(bias_enter(&outer.bias));
+    assert_false(is_given(&inner));
+    bias_leave();
+    assert_true(is_given(&inner));
+}
+
 static void another_thread_takes_it_away(void **state)
 {
     guarded_t guarded = {.visits = 0};
@@ -195,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_given_it_has_it),
         cmocka_unit_test(what_a_thread_had_that_is_no_more_is_taken_away),
+        cmocka_unit_test(who_is_in_another_one_goes_in_with_the_lock),
         cmocka_unit_test(another_thread_takes_it_away),
         cmocka_unit_test(what_was_taken_away_is_given_later_and_later),
         cmocka_unit_test(who_takes_it_away_waits_for_who_is_in_there),

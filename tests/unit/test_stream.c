@@ -52,22 +52,35 @@ static bool never_cancelled(void)
     return false;
 }
 
-/* It would go by the kernel for long: its receiver is slower there than it is itself. */
-static void a_sender_whose_receiver_takes_little_stays_in_the_ring(void **state)
+/* Fills the ring and sends `messages` more of `size` bytes.  What carries the direction then. */
+static carrier_t carrier_after(uint32_t messages, uint32_t size)
 {
     static const wait_interlude_t interlude = {.run = take_a_byte_and_be_late, .cancelled = never_cancelled};
     unit_pair_t pair;
-    (void)state;
     unit_pair_open(&pair, 4096, 4096);
     unit_promote(&pair);
     late_receiver = &pair.end[1];
     assert_int_equal(unit_send(&pair.end[0], 6, 0, 4096, true), 4096);
     wait_set_interlude(&interlude);
-    for (uint32_t sent = 4096; sent < 4100; sent++)
-        assert_int_equal(unit_send(&pair.end[0], 6, sent, 1, true), 1);
+    for (uint32_t i = 0; i < messages; i++)
+        assert_int_equal(unit_send(&pair.end[0], 6, 4096 + i * size, size, true), size);
     wait_set_interlude(NULL);
-    assert_int_equal(pair.end[0].tx.carrier, CARRIER_RING);
+    carrier_t carrier = pair.end[0].tx.carrier;
     unit_pair_close(&pair);
+    return carrier;
+}
+
+/* It would go by the kernel for long: its receiver is slower there than it is itself. */
+static void a_sender_whose_receiver_makes_room_stays_in_the_ring(void **state)
+{
+    (void)state;
+    assert_int_equal(carrier_after(4, 1), CARRIER_RING);
+}
+
+static void little_room_is_none_for_a_larger_message(void **state)
+{
+    (void)state;
+    assert_int_equal(carrier_after(1, 1000), CARRIER_KERNEL);
 }
 
 static void non_blocking_send_takes_what_the_kernel_would(void **state)
@@ -253,7 +266,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_on_the_kernel_and_moves_to_a_ring_after_consent),
         cmocka_unit_test(full_ring_continues_in_the_kernel_and_comes_back_larger),
-        cmocka_unit_test(a_sender_whose_receiver_takes_little_stays_in_the_ring),
+        cmocka_unit_test(a_sender_whose_receiver_makes_room_stays_in_the_ring),
+        cmocka_unit_test(little_room_is_none_for_a_larger_message),
         cmocka_unit_test(non_blocking_send_takes_what_the_kernel_would),
         cmocka_unit_test(end_and_reset_follow_the_last_byte),
         cmocka_unit_test(a_stream_that_was_closed_serves_the_next_connection),
