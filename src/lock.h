@@ -23,16 +23,21 @@ static inline bool lock_take_free(vmmc_lock_t *lock)
     return __builtin_expect(word_swap(&lock->taken, 1) == 0, 1);
 }
 
+/* Between two looks at what another thread holds for a few instructions; `attempt` counts them, from 1. */
+static inline void lock_pause(unsigned attempt)
+{
+    if (attempt % 64 == 0)
+        os_yield(attempt / 64);
+    else
+        cpu_pause();
+}
+
 static inline void lock_take(vmmc_lock_t *lock)
 {
     if (lock_take_free(lock))
         return;
-    for (unsigned attempt = 1; !lock_try(lock); attempt++) {
-        if (attempt % 64 == 0)
-            os_yield(attempt / 64);
-        else
-            cpu_pause();
-    }
+    for (unsigned attempt = 1; !lock_try(lock); attempt++)
+        lock_pause(attempt);
 }
 
 /* Pairs with the swap in lock_take(). */

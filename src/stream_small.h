@@ -2,9 +2,9 @@
  *
  * At this size every instruction counts (docs/performance.md, The fast path), so the *_clear() calls are a few looks and
  * the copy, inline, in the caller's registers, and take no lock.  That is enough within the clear stretch of a half that
- * this thread has (half_t, bias.h).  Otherwise the *_unclear() calls take the lock, look at more, and make the next
- * stretch clear.  Where those give 0 something else is the matter and nothing has happened; stream_send() and
- * stream_receive() know about everything. */
+ * this thread has (half_t, bias.h).  Beyond the stretch the *_unclear() calls look at more, and make the next one clear; the
+ * *_with_lock() calls do the same for a thread that does not have the half.  Where those give 0 something else is the matter
+ * and nothing has happened; stream_send() and stream_receive() know about everything. */
 #ifndef VMMC_STREAM_SMALL_H
 #define VMMC_STREAM_SMALL_H
 
