@@ -2,6 +2,7 @@
 #include "api_extension.h"
 
 #include "api.h"
+#include "async.h"
 
 #include <vmmc_sockets.h>
 
@@ -79,6 +80,8 @@ static int reserve(sock_t *sock, uintptr_t handle, void *request)
 {
     view_t view;
     int result = sock_reserve(sock, handle, ((vmmc_view_t *)request)->count, false, &view);
+    if (result == -WSAEWOULDBLOCK)
+        async_enable(sock, FD_WRITE);
     if (result < 0)
         return result;
     give_view(request, &view);

@@ -411,6 +411,16 @@ static void abandon(wait_guard_t *guard)
     release(all);
 }
 
+/* A full ring says when it has room, but not when its reader stops reading. */
+static bool waits_for_room(const selection_t *all)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        if (all->members[i].kind == WRITES && !all->members[i].by_kernel)
+            return true;
+    }
+    return false;
+}
+
 static void sleep_armed(selection_t *all)
 {
     waiter_t *waiter = wait_mine();
@@ -420,7 +430,7 @@ static void sleep_armed(selection_t *all)
     uint32_t armed = wait_moment();
     wait_guard(waiter, &guard.guard);
     while (entered && !look_armed(all, armed) && now < all->deadline) {
-        uint64_t limit = complete ? WAIT_FOREVER : FALLBACK_NAP_US;
+        uint64_t limit = !complete ? FALLBACK_NAP_US : waits_for_room(all) ? STREAM_FULL_US : WAIT_FOREVER;
         if (wait_interlude() && limit > WAIT_INTERLUDE_US)
             limit = WAIT_INTERLUDE_US;
         if (wait_is_cancelled())

@@ -250,16 +250,25 @@ static void disarm(async_t *async)
     disarm_half(async, &async->sock->stream.tx, &async->tx, &async->tx_armed);
 }
 
+/* A full ring says when it has room, but not when its reader stops reading. */
+static bool waits_for_room(const async_t *async)
+{
+    sock_t *sock = async->sock;
+    return open_events(async) & FD_WRITE && is_user_level(sock) && !sock->stream.tx.shut &&
+           stream_writable(&sock->stream, sock->handle) == 0;
+}
+
 unsigned async_serve(const waiter_t *watcher)
 {
-    bool again = false;
+    bool again = false, full = false;
     DWORD error = enter();
     all.blind = false;
     for (async_t *async = all.list; async; async = async->next) {
         pump(async);
         again |= arm(async, watcher);
+        full |= waits_for_room(async);
     }
-    unsigned idle = all.blind ? BLIND_LOOK_MS : WATCHER_IDLE;
+    unsigned idle = all.blind ? BLIND_LOOK_MS : full ? STREAM_FULL_US / 1000 + 1 : WATCHER_IDLE;
     leave(error);
     return again ? 1 : idle;
 }

@@ -113,6 +113,7 @@ typedef struct half {
     uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
     uint32_t next_wanted;  /* sender: the ring that it would like; receiver: the largest wish that it has seen to */
     uint32_t ring_began;   /* sender: position at which the present ring did */
+    uint32_t full_head;    /* sender: the head when it last found the ring full without waiting */
     uint32_t part;         /* sender: larger pieces are published in parts of that size */
     vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */
     bool consented;        /* receiver */
@@ -124,7 +125,8 @@ typedef struct half {
     bool frozen;           /* sender: the receiver is leaving */
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
     uint32_t restored;     /* sender: returned bytes already given to the kernel */
-    uint64_t frozen_since; /* sender: on os_now_us() */
+    uint64_t frozen_since; /* sender: on os_now_us(), as for the next */
+    uint64_t full_since;   /* sender: ... and when that head was new */
     view_t held;           /* out with the program: reserved or borrowed; count 0: nothing */
     uint32_t holder;       /* the waiter of the thread that asked for it */
     counters_t counters;
@@ -232,6 +234,7 @@ typedef struct transfer {
     bool peek;         /* receive only: leave the bytes */
     bool urgent;       /* send only: the last byte is */
     bool in_turn;      /* send only: between stream_begin_turn() and stream_end_turn() */
+    bool begun;        /* send only: bytes that belong before these have been accepted */
     view_t *view;      /* receive only: lend the bytes in place instead of copying them; see stream_borrow() */
     uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
 } transfer_t;
@@ -299,6 +302,7 @@ void stream_describe(stream_t *stream, stream_facts_t *facts);
 /* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error. */
 int stream_readable(stream_t *stream, uintptr_t socket);
 int stream_writable(stream_t *stream, uintptr_t socket);
+#define STREAM_FULL_US 20000 /* what was not writable may be so for want of a reader after that, and has to be asked again */
 /* 1 if an urgent byte waits, STREAM_INLINE if it waits in line; otherwise 0 or STREAM_BY_KERNEL. */
 int stream_has_urgent(stream_t *stream, uintptr_t socket);
 /* What a receive would find, whether or not this side has been shut: bytes, the end, a failure, or nothing yet. */

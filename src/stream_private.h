@@ -145,6 +145,8 @@ bool stream__receiver_understands(stream_t *stream);
 /* Waits for what keeps `left` bytes from going: room in the ring (or the kernel carries now), room in the kernel's
  * connection, the end of what a receiver that takes its socket back asked for.  0: look again; or why to stop. */
 int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left);
+/* In a ring without useful room: there will be some soon, so who may not wait is to come again. */
+bool stream__room_is_coming(half_t *tx);
 int stream__wait_for_kernel(stream_t *stream, const transfer_t *transfer);
 int stream__wait_frozen(stream_t *stream, const transfer_t *transfer);
 

@@ -5,7 +5,8 @@
 #define NO_PROGRESS_US 2000      /* a blocking sender waits that long for room before it goes by the kernel, */
 #define FLOW_WORTH (8u << 20)    /* but after so many bytes in its ring, */
 #define FLOW_PATIENCE_US 20000   /* that long: others may be running in its receiver's place */
-#define QUICK_LOOK_US 30         /* a non-blocking one */
+#define QUICK_LOOK_US 30         /* a non-blocking one; */
+#define UNREAD_ENOUGH (3u << 18) /* but once so much is unread it stays while its receiver reads */
 #define CONSENT_US 20000         /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
@@ -89,11 +90,11 @@ static uint32_t grown(uint32_t size, uint64_t bytes)
 }
 
 /* The first lap in fresh memory costs several times what copying does, so the steps are large for a stream that has moved
- * much, and small for one that may be over soon. */
-static uint32_t next_size(const half_t *tx, uint32_t count)
+ * much, and small for one that may be over soon; but large again for who goes by the kernel meanwhile. */
+static uint32_t next_size(const half_t *tx, uint32_t count, bool blocking)
 {
     uint32_t size = tx->ring.size, laps = (tx->position - tx->ring_began) / size;
-    uint32_t wanted = grown(size * (laps < 4 ? 2 : 8), count);
+    uint32_t wanted = grown(size * (blocking && laps < 4 ? 2 : 8), count);
     return wanted < RING_GROWS_TO ? wanted : RING_GROWS_TO;
 }
 
@@ -142,14 +143,35 @@ static uint64_t patience_us(const half_t *tx)
     return tx->position - tx->ring_began >= FLOW_WORTH ? FLOW_PATIENCE_US : NO_PROGRESS_US;
 }
 
+/* Not before more is unread than a program may count on, and some has been read; and not after the receiver has read nothing
+ * for a while.  Then the kernel takes as much again. */
+bool stream__room_is_coming(half_t *tx)
+{
+    uint32_t head = load_acquire(&tx->flow->head), unread = tx->position - head;
+    if (unread < UNREAD_ENOUGH || tx->counters.bytes < (uint64_t)unread + unread / 16)
+        return false;
+    uint64_t now = os_now_us();
+    if (head != tx->full_head) {
+        tx->full_head = head;
+        tx->full_since = now;
+    }
+    return now - tx->full_since < STREAM_FULL_US;
+}
+
 /* True if the receiver has woken us in time, or has made room for us without: it does not wake a sender for little. */
-static bool wait_for_progress(stream_t *stream, const transfer_t *transfer, const outlook_t *outlook, uint32_t useful)
+static bool wait_for_progress(stream_t *stream, const transfer_t *transfer, outlook_t *outlook, uint32_t useful)
 {
     half_t *tx = &stream->tx;
-    uint64_t until = os_now_us() + patience_us(tx);
-    bool news = transfer->blocking
-                    ? stream__sleep(stream, tx, outlook, until < transfer->deadline ? until : transfer->deadline)
-                    : stream__look(tx, outlook, QUICK_LOOK_US);
+    uint64_t now = os_now_us(), until = now + patience_us(tx);
+    bool news;
+    if (transfer->blocking) {
+        news = stream__sleep(stream, tx, outlook, until < transfer->deadline ? until : transfer->deadline);
+    } else if (stream__room_is_coming(tx)) { /* a part has been accepted, and the rest has to be */
+        outlook->interludes = false;
+        news = stream__sleep(stream, tx, outlook, now + NO_PROGRESS_US);
+    } else {
+        news = stream__look(tx, outlook, QUICK_LOOK_US);
+    }
     int64_t room = stream__find_room(tx, useful);
     return news || room < 0 || room >= useful; /* what is wrong with it the next look finds */
 }
@@ -159,7 +181,7 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
 {
     half_t *tx = &stream->tx;
     outlook_t outlook;
-    ask_for_ring(stream, next_size(tx, left));
+    ask_for_ring(stream, next_size(tx, left, transfer->blocking));
     look_out(tx, &outlook);
     tx->copying.looked = true;
     uint32_t useful = stream__useful_room(tx, left);
@@ -167,6 +189,9 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
         return 0;
     if (os_now_us() >= transfer->deadline)
         return STREAM_TIMEOUT;
+    bool begun = transfer->begun || left < transfer->count;
+    if (!transfer->blocking && !begun && stream__room_is_coming(tx))
+        return STREAM_AGAIN;
     bool progress = wait_for_progress(stream, transfer, &outlook, useful);
     tx->copying.looked = true;
     if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&

@@ -230,6 +230,7 @@ static int send_spans(stream_t *stream, const transfer_t *transfer, const span_t
         part.bytes = spans[i].bytes;
         part.count = spans[i].count;
         part.urgent = transfer->urgent && i + 1 == count;
+        part.begun = done > 0;
         int moved = part.count || count == 1 ? send_in_turn(stream, &part) : 0;
         if (moved < 0)
             return done && moved != STREAM_TIMEOUT ? done : moved;
@@ -376,22 +377,34 @@ void stream_shut_sending(stream_t *stream, uintptr_t socket)
     lock_release(&tx->lock);
 }
 
+/* A message that is not torn needs that room.  For want of it the kernel has some, unless the ring will have soon. */
+static bool ring_is_writable(half_t *tx)
+{
+    uint32_t whole = tx->ring.size / STREAM_WHOLE_SHARE;
+    int64_t room = stream__find_room(tx, whole);
+    return room < 0 || room >= whole || !stream__room_is_coming(tx);
+}
+
+/* Where nothing stops a sender. */
+static int look_for_room(half_t *tx)
+{
+    if (tx->frozen || tx->busy)
+        return 0;
+    if (stream__ring_on_offer(tx) || load_acquire(&tx->flow->consumer))
+        return 1;
+    return tx->carrier == CARRIER_RING ? ring_is_writable(tx) : STREAM_BY_KERNEL;
+}
+
 int stream_writable(stream_t *stream, uintptr_t socket)
 {
     half_t *tx = &stream->tx;
     transfer_t nothing = {.socket = socket};
     half_take(tx);
     int ready = stream__check_sender(stream, &nothing);
-    if (ready == 0) {
-        if (tx->frozen || tx->busy)
-            ready = 0;
-        else if (tx->carrier == CARRIER_RING || stream__ring_on_offer(tx) || load_acquire(&tx->flow->consumer))
-            ready = 1; /* a full ring continues in the kernel connection, which has room */
-        else
-            ready = STREAM_BY_KERNEL;
-    } else if (ready != STREAM_BY_KERNEL) {
+    if (ready == 0)
+        ready = look_for_room(tx);
+    else if (ready != STREAM_BY_KERNEL)
         ready = 1;
-    }
     lock_release(&tx->lock);
     return ready;
 }
