@@ -46,11 +46,22 @@ static bool has_moved(int moved, const char *what)
     return moved > 0;
 }
 
+static void wait_alone(net_socket_t s, bool for_bytes)
+{
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(s, &set);
+    if (select((int)s + 1, for_bytes ? &set : NULL, for_bytes ? NULL : &set, NULL, NULL) != 1)
+        peer_die("select failed");
+}
+
 void peer_send_rest(net_socket_t s, const char *data, size_t size, int first)
 {
     for (int sent = first;; sent = (int)send(s, data, peer_length(size), 0)) {
-        if (!has_moved(sent, "send"))
+        if (!has_moved(sent, "send")) {
+            wait_alone(s, false);
             continue;
+        }
         data += sent;
         size -= (size_t)sent;
         if (!size)
@@ -58,19 +69,10 @@ void peer_send_rest(net_socket_t s, const char *data, size_t size, int first)
     }
 }
 
-static void wait_alone(net_socket_t s)
-{
-    fd_set readable;
-    FD_ZERO(&readable);
-    FD_SET(s, &readable);
-    if (select((int)s + 1, &readable, NULL, NULL, NULL) != 1)
-        peer_die("select failed");
-}
-
 void peer_wait_readable(net_socket_t s, net_set_t *set)
 {
     if (!set)
-        wait_alone(s);
+        wait_alone(s, true);
     else if (net_set_readable(set, true) != 1 || net_set_found(set, 0) != s)
         peer_die("select found other sockets than the one with bytes");
 }

@@ -37,6 +37,8 @@ static void drain(server_t *server, const peer_request_t *request)
     drain_t progress = {.piece = request->piece};
     while (!drain_is_over(&progress)) {
         int n = (int)recv(s, buffer, (int)request->piece, 0);
+        if (n < 0 && net_would_block())
+            continue;
         if (n <= 0)
             peer_die("recv failed");
         drain_count(&progress, (uint32_t)n, (uint32_t)n > progress.missing ? buffer + progress.missing : NULL);

@@ -63,7 +63,7 @@ my @targets = (
         at_least => 5 },
     { text => '16 KB to 1 MB at least 0.9 of the best copy', tests => qr/^bw:(16384|65536|262144|1048576):$/,
         than => 'limit', at_least => 0.9 },
-    { text => 'never below native TCP', tests => qr/^(rtt|msgs|bw):\d+:$/, than => 'tcp', at_least => 1 },
+    { text => 'never below native TCP', tests => qr/^(rtt|msgs|bw):\d+:(poll)?$/, than => 'tcp', at_least => 1 },
     { text => 'datagrams no slower than builtin', tests => qr/^udp:64:$/, than => 'builtin', at_least => 0.95 },
     { text => 'peer without our DLL: no slower than builtin', tests => qr/^rtt:64:mixed$/, than => 'builtin',
         at_least => 0.95 },

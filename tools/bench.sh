@@ -7,13 +7,14 @@
 #   --limits   messages and large pieces against the bare limits, while the cores are near alone: for machines that
 #              seldom are, where a session of both states has few samples of that (150)
 #   --pointers transfers without copies (docs/extension-api.md), against the copying ones (120)
+#   --flows    one way for seconds, senders that block and such that do not (150)
 #   --select   one, 64 and 1,000 sockets, one of them active; waking up (120)
 #   --connections  connections that live for one exchange (60)
 #   --load     1 to 16 pairs at once, with pauses for thought, beside a process that computes (240)
 #   --scale    1 to 4,000 open connections: their cost in time, memory and descriptors (300)
 #   --backends 64 and 32 bit, both together; sleeping on events (90)
 #   --peers    MPICH and UCX, where they are installed: tools/setup.sh --peers (60)
-#   --all      all of these one after the other, with --seconds shared out among them (1430); then the plots: each
+#   --all      all of these one after the other, with --seconds shared out among them (1580); then the plots: each
 #              session's figures are build/bench/SESSION.json then, the plots build/bench/*.svg
 #   --publish  puts what --all has measured into docs/performance.md and docs/plots
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
@@ -32,6 +33,7 @@ set -euo pipefail
 . "$root/bench/pairs.sh"
 
 long_slice=250 # ms
+flow_slice=1000
 near_limit=0.2 # us: near is 0.05 to 0.17, far 0.3 to 0.6, by the machine
 
 # The sessions: test:bytes:words (bench/conduct.c tells the words). In the first, the last two never leave the kernel:
@@ -42,6 +44,7 @@ declare -A session_tests=(
     [quick]="rtt:64: msgs:64: bw:65536:"
     [limits]="rtt:64: msgs:1: msgs:64: bw:16384: bw:65536: bw:262144: bw:1048576:"
     [pointers]="bw:65536: bw:262144: bw:1048576: transmit:65536: transmit:1048576:"
+    [flows]="msgs:1: msgs:1:poll msgs:64: msgs:64:poll bw:16384: bw:16384:poll bw:1048576: bw:1048576:poll"
     [select]="rtt:64:select rtt:64:select-c64 rtt:64:select-c64-kernel rtt:64:select-c1000
         ready:64: ready:64:c64 ready:64:c64-kernel ready:64:c1000 empty:64: empty:64:c64 empty:64:c64-kernel
         empty:64:c1000 wake:64:t1000 wake:64:select-t1000 wake:64:select-c64-t1000 wake:64:select-c64-kernel-t1000
@@ -56,20 +59,20 @@ declare -A session_tests=(
     [backends]="rtt:64: msgs:64: bw:65536: bw:1048576: wake:64:t1000"
     [peers]="rtt:64: rtt:4096: msgs:64: msgs:4096: msgs:65536:"
 )
-declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [select]=120 [connections]=60 [scale]=300
+declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [flows]=150 [select]=120 [connections]=60 [scale]=300
     [load]=240 [backends]=90 [peers]=60)
 # How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run. A draw of `scale`
 # opens its crowds once.
 declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2)
-sessions_of_all=(speed limits pointers select connections scale load backends peers)
+sessions_of_all=(speed limits pointers flows select connections scale load backends peers)
 
-usage() { sed -n '2,27s/^# \{0,1\}//p' "$0"; exit "$1"; }
+usage() { sed -n '2,28s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
     session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() add=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
-            --all | --speed | --limits | --quick | --pointers | --select | --connections | --load | --scale | --backends | \
+            --all | --speed | --limits | --quick | --pointers | --flows | --select | --connections | --load | --scale | --backends | \
                 --peers)
                 session=${1#--} ;;
             --publish) publish; exit ;;
@@ -163,6 +166,7 @@ find_our_dll() {
 parts_of() {
     local list=() long=/$long_slice
     case $session:$1 in
+        flows:*) list=("builtin@builtin-free$long" ${ours:+"ours/$flow_slice"} "tcp@tcp-free$long" "ring/$flow_slice") ;;
         load:*-beside) list=(${ours:+"ours@ours-free$long" "sleeping@sleeping-free$long"}) ;;
         load:*) list=("builtin@builtin-free$long" ${ours:+"ours@ours-free$long"} "tcp@tcp-free$long" "unix@unix-free$long") ;;
         backends:*) list=(${ours:+ours event ${both_widths:+ours32 mixed event32}}) ;;
