@@ -417,6 +417,50 @@ static void room_is_announced_after_a_send_that_would_block(void **state)
     drop_window();
 }
 
+enum { FLOW_BLOCKS = 384, FLOW_HELD = 48, FLOW_BLOCK = 1 << 16 };
+
+typedef struct {
+    SOCKET s;
+    HANDLE all_sent;
+} flow_reader_t;
+
+static void read_but_the_last(void *context)
+{
+    flow_reader_t *reader = context;
+    take(reader->s, (FLOW_BLOCKS - FLOW_HELD) * FLOW_BLOCK);
+    CHECK_IS(WAIT_OBJECT_0, WaitForSingleObject(reader->all_sent, 30000));
+    take(reader->s, FLOW_HELD * FLOW_BLOCK);
+}
+
+/* The reader reads until 3 MB are left, and those once they have been sent. */
+static void a_flow_goes_on_as_room_is_announced(void **state)
+{
+    static char block[FLOW_BLOCK];
+    connection_t c;
+    worker_t worker;
+    (void)state;
+    make_window();
+    tcp_used_pair(&c.from, &c.to);
+    flow_reader_t reader = {c.to, CreateEventA(NULL, TRUE, FALSE, NULL)};
+    CHECK_IS(0, WSAAsyncSelect(c.from, window, MESSAGE, FD_WRITE));
+    expect_message(c.from, FD_WRITE, 0);
+    worker_start(&worker, read_but_the_last, &reader);
+    for (size_t left = FLOW_BLOCKS * FLOW_BLOCK; left;) {
+        int sent = send(c.from, block, (int)(left < sizeof block ? left : sizeof block), 0);
+        if (sent > 0) {
+            left -= (size_t)sent;
+        } else {
+            CHECK_IS(WSAEWOULDBLOCK, WSAGetLastError());
+            expect_message(c.from, FD_WRITE, 0);
+        }
+    }
+    SetEvent(reader.all_sent);
+    worker_join(&worker);
+    CloseHandle(reader.all_sent);
+    close_both(c.from, c.to);
+    drop_window();
+}
+
 /* ---- connecting and accepting ---- */
 
 static void a_listener_announces_each_connection(void **state)
@@ -666,6 +710,7 @@ static const struct CMUnitTest tests[] = {
     CASE(every_call_that_takes_bytes_enables_more),
     CASE(a_stream_that_goes_home_goes_on_announcing),
     CASE(room_is_announced_after_a_send_that_would_block),
+    CASE(a_flow_goes_on_as_room_is_announced),
     CASE(a_listener_announces_each_connection),
     CASE(a_connect_announces_its_outcome),
     CASE(what_others_wait_for_hides_no_announcement),

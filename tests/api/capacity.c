@@ -181,6 +181,60 @@ static void full_stream_in_one_process_fills_again_after_draining(void **state)
     close_both(s, t);
 }
 
+/* ---- a flow from who does not wait to who reads ---- */
+
+enum { FLOW_LENGTH = 24 * 1024 * 1024, FLOW_HELD = 3 * 1024 * 1024, FLOW_PIECE = 8 * 1024, STANDSTILL_MS = 300 };
+
+static void send_as_room_comes(SOCKET s, flow_t *flow, size_t length)
+{
+    char piece[FLOW_PIECE];
+    flow_fill(flow, piece, sizeof piece);
+    for (size_t sent = 0, in_piece = 0; sent < length;) {
+        int n = send(s, piece + in_piece, (int)(sizeof piece - in_piece), 0);
+        if (n == SOCKET_ERROR) {
+            CHECK_FAILS(WSAEWOULDBLOCK, n);
+            CHECK(is_ready(s, 'w', 30000));
+            continue;
+        }
+        sent += (size_t)n;
+        in_piece += (size_t)n;
+        if (in_piece == sizeof piece && sent < length) {
+            flow_fill(flow, piece, sizeof piece);
+            in_piece = 0;
+        }
+    }
+}
+
+static void reads_and_stops_role(int argc, char **argv)
+{
+    (void)argc;
+    flow_t in = flow_start(10);
+    SOCKET s = link_in_peer(argv);
+    flow_recv(s, &in, FLOW_LENGTH, LARGEST);
+    flow_recv(s, &in, (size_t)slot_await(PEER_MAY_READ), LARGEST);
+    expect_end(s);
+    CHECK_IS(0, closesocket(s));
+}
+
+/* However full the stream was while its reader read, it takes as much as any other once that has stopped. */
+static void a_flow_goes_on_as_room_comes_and_is_held_when_its_reader_stops(void **state)
+{
+    peer_t peer;
+    flow_t out = flow_start(10);
+    size_t held = FLOW_HELD;
+    (void)state;
+    SOCKET s = link_to_peer(&peer, PEER_LISTENS, "reads_and_stops", " ");
+    set_nonblocking(s, true);
+    send_as_room_comes(s, &out, FLOW_LENGTH + held);
+    do
+        held += fill(s, &out);
+    while (is_ready(s, 'w', STANDSTILL_MS));
+    slot_post(PEER_MAY_READ, (long)held);
+    CHECK(is_ready(s, 'w', 30000));
+    CHECK_IS(0, closesocket(s));
+    peer_join(&peer);
+}
+
 /* ---- a program's own alarm bell ---- */
 
 typedef struct bell {
@@ -233,6 +287,7 @@ static void self_pipe_wakes_select(void **state)
 static const role_t roles[] = {
     { "writes_first", writes_first_role },
     { "drain", drain_role },
+    { "reads_and_stops", reads_and_stops_role },
 };
 
 static const struct CMUnitTest tests[] = {
@@ -243,6 +298,7 @@ static const struct CMUnitTest tests[] = {
     CASE(both_ends_write_before_either_reads),
     CASE(full_stream_becomes_writable_when_the_peer_has_drained_it),
     CASE(full_stream_in_one_process_fills_again_after_draining),
+    CASE(a_flow_goes_on_as_room_comes_and_is_held_when_its_reader_stops),
     CASE(self_pipe_wakes_select),
 };
 
