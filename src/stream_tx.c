@@ -377,22 +377,25 @@ void stream_shut_sending(stream_t *stream, uintptr_t socket)
     lock_release(&tx->lock);
 }
 
-/* A message that is not torn needs that room.  For want of it the kernel has some, unless the ring will have soon. */
-static bool ring_is_writable(half_t *tx)
+/* Enough for any message that is not torn; or a head that a send would find impossible. */
+static bool has_room(half_t *tx)
 {
     uint32_t whole = tx->ring.size / STREAM_WHOLE_SHARE;
     int64_t room = stream__find_room(tx, whole);
-    return room < 0 || room >= whole || !stream__room_is_coming(tx);
+    return room < 0 || room >= whole;
 }
 
-/* Where nothing stops a sender. */
+/* Where nothing stops a sender.  What a full ring does not take the kernel does, unless the ring will have room soon. */
 static int look_for_room(half_t *tx)
 {
+    bool in_ring = tx->carrier == CARRIER_RING;
     if (tx->frozen || tx->busy)
         return 0;
+    if (in_ring && has_room(tx))
+        return 1;
     if (stream__ring_on_offer(tx) || load_acquire(&tx->flow->consumer))
         return 1;
-    return tx->carrier == CARRIER_RING ? ring_is_writable(tx) : STREAM_BY_KERNEL;
+    return in_ring ? !stream__room_is_coming(tx) : STREAM_BY_KERNEL;
 }
 
 int stream_writable(stream_t *stream, uintptr_t socket)
