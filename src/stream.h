@@ -123,6 +123,7 @@ typedef struct half {
     uint32_t turn;         /* the waiter of the thread that has set `busy` */
     bool busy;             /* sender: a blocking send is under way; receiver: leaving */
     bool frozen;           /* sender: the receiver is leaving */
+    bool promised;         /* sender: who asked was told that there is room, so if the ring has none the kernel will */
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
     uint32_t restored;     /* sender: returned bytes already given to the kernel */
     uint64_t frozen_since; /* sender: on os_now_us(), as for the next */

@@ -25,6 +25,7 @@ static void publish_switch(half_t *tx, uint32_t carrier)
     store_relaxed(&flow->record[number & 1].carrier, carrier);
     store_release(&flow->switches, number); /* pairs with the acquire in stream_follow.c, look() */
     tx->switches = number;
+    tx->promised = false;
     log_debug("sending: switch %lu at byte %lu to %s %lx", (unsigned long)number, (unsigned long)tx->position,
               carrier ? "ring" : "kernel", (unsigned long)carrier);
 }
@@ -159,21 +160,31 @@ bool stream__room_is_coming(half_t *tx)
 }
 
 /* True if the receiver has woken us in time, or has made room for us without: it does not wake a sender for little. */
-static bool wait_for_progress(stream_t *stream, const transfer_t *transfer, outlook_t *outlook, uint32_t useful)
+static bool wait_for_progress(stream_t *stream, const outlook_t *outlook, uint32_t useful, uint64_t until)
 {
     half_t *tx = &stream->tx;
-    uint64_t now = os_now_us(), until = now + patience_us(tx);
-    bool news;
-    if (transfer->blocking) {
-        news = stream__sleep(stream, tx, outlook, until < transfer->deadline ? until : transfer->deadline);
-    } else if (stream__room_is_coming(tx)) { /* a part has been accepted, and the rest has to be */
-        outlook->interludes = false;
-        news = stream__sleep(stream, tx, outlook, now + NO_PROGRESS_US);
-    } else {
-        news = stream__look(tx, outlook, QUICK_LOOK_US);
-    }
+    bool news = until ? stream__sleep(stream, tx, outlook, until) : stream__look(tx, outlook, QUICK_LOOK_US);
     int64_t room = stream__find_room(tx, useful);
     return news || room < 0 || room >= useful; /* what is wrong with it the next look finds */
+}
+
+/* In a full ring: until when to wait, 0: a look must do.  Or why not. */
+static int how_to_wait(const transfer_t *transfer, half_t *tx, uint32_t left, uint64_t *until)
+{
+    uint64_t now = os_now_us();
+    *until = 0;
+    if (now >= transfer->deadline)
+        return STREAM_TIMEOUT;
+    if (transfer->blocking) {
+        *until = now + patience_us(tx);
+        *until = *until < transfer->deadline ? *until : transfer->deadline;
+    } else if (stream__room_is_coming(tx)) {
+        if (transfer->begun || left < transfer->count)
+            *until = now + NO_PROGRESS_US; /* whoever sends a part has to send the rest */
+        else if (!tx->promised)
+            return STREAM_AGAIN;
+    }
+    return 0;
 }
 
 /* The ring is full.  0: look again (there was progress, or the kernel carries now). */
@@ -181,18 +192,18 @@ int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t
 {
     half_t *tx = &stream->tx;
     outlook_t outlook;
+    uint64_t until;
     ask_for_ring(stream, next_size(tx, left, transfer->blocking));
     look_out(tx, &outlook);
+    outlook.interludes = transfer->blocking;
     tx->copying.looked = true;
     uint32_t useful = stream__useful_room(tx, left);
     if (stream__find_room(tx, useful) >= useful || stream__ring_on_offer(tx))
         return 0;
-    if (os_now_us() >= transfer->deadline)
-        return STREAM_TIMEOUT;
-    bool begun = transfer->begun || left < transfer->count;
-    if (!transfer->blocking && !begun && stream__room_is_coming(tx))
-        return STREAM_AGAIN;
-    bool progress = wait_for_progress(stream, transfer, &outlook, useful);
+    int stop = how_to_wait(transfer, tx, left, &until);
+    if (stop)
+        return stop;
+    bool progress = wait_for_progress(stream, &outlook, useful, until);
     tx->copying.looked = true;
     if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
         tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)

@@ -395,7 +395,10 @@ static int look_for_room(half_t *tx)
         return 1;
     if (stream__ring_on_offer(tx) || load_acquire(&tx->flow->consumer))
         return 1;
-    return in_ring ? !stream__room_is_coming(tx) : STREAM_BY_KERNEL;
+    if (!in_ring)
+        return STREAM_BY_KERNEL;
+    tx->promised = !stream__room_is_coming(tx);
+    return tx->promised;
 }
 
 int stream_writable(stream_t *stream, uintptr_t socket)

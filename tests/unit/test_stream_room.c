@@ -94,6 +94,19 @@ static void it_is_once_its_receiver_reads_nothing(void **state)
     end(&flow);
 }
 
+/* A select that found the socket writable is believed, whatever little the receiver reads meanwhile. */
+static void what_was_said_to_be_writable_takes_a_message(void **state)
+{
+    flow_t flow;
+    (void)state;
+    begin(&flow);
+    fill(&flow);
+    await_writable(&flow);
+    receive(&flow, 100);
+    assert_int_equal(send_piece(&flow, PIECE), PIECE);
+    end(&flow);
+}
+
 static void a_message_that_has_begun_is_not_torn(void **state)
 {
     flow_t flow;
@@ -140,6 +153,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_ring_is_not_left_while_its_receiver_reads),
         cmocka_unit_test(it_is_once_its_receiver_reads_nothing),
+        cmocka_unit_test(what_was_said_to_be_writable_takes_a_message),
         cmocka_unit_test(a_message_that_has_begun_is_not_torn),
         cmocka_unit_test(a_ring_that_nobody_has_read_from_is_left),
         cmocka_unit_test(what_does_not_fit_waits_too),
