@@ -296,26 +296,12 @@ static inline bool receives_plainly(const stream_t *stream, uintptr_t socket)
            !(rx->held.count | (uint32_t)rx->urgent.state) && !stream__gone(stream, socket);
 }
 
-/* How many of `count` plain bytes are there. */
-static inline uint32_t look_for(half_t *rx, uint32_t count)
-{
-    const flow_shm_t *flow = rx->flow;
-    uint32_t position = rx->position, size = rx->ring.size, left = rx->known - position;
-    if (left <= size && left >= count)
-        return count;
-    uint32_t tail = load_acquire(&flow->tail); /* pairs with the release in stream__publish() */
-    left = tail - position;
-    if (left > size || load_acquire(&flow->switches) != rx->switches || load_acquire(&flow->urgents) != rx->urgent.count)
-        return 0;
-    rx->seen = rx->known = tail;
-    return left < count ? left : count;
-}
-
 static bool has_news(half_t *rx)
 {
     if (load_relaxed(&rx->flow->tail) == rx->position)
         return false;
-    stream__hide_locked(rx, &rx->flow->reader);
+    if (__builtin_expect(rx->shown != 0, 0))
+        stream__hide_locked(rx, &rx->flow->reader);
     return true;
 }
 
@@ -348,7 +334,7 @@ static __attribute__((noinline)) bool glance_in_flow(half_t *rx, uint32_t since)
 /* In a quick exchange the answer comes within the time that the slow path would take to prepare for waiting.  The lock
  * is held meanwhile, so it is two or three microseconds at the most, some more in full flow, and none where spinning has
  * not paid. */
-static bool glance(half_t *rx)
+bool stream__glance(half_t *rx)
 {
     if (spin_budget_us(&rx->learnt_spin) == 0)
         return false;
@@ -369,17 +355,10 @@ static inline uint32_t find(stream_t *stream, uintptr_t socket, uint32_t count, 
     half_t *rx = &stream->rx;
     if (!receives_plainly(stream, socket))
         return 0;
-    uint32_t there = look_for(rx, count);
-    if (there == 0 && glances && glance(rx))
-        there = look_for(rx, count);
+    uint32_t there = stream__look_for(rx, count);
+    if (there == 0 && glances && stream__glance(rx))
+        there = stream__look_for(rx, count);
     return there;
-}
-
-/* Once look_for() has found something, if nothing but receiving is done before the lock is released. */
-static inline void make_clear(half_t *rx)
-{
-    rx->plain = true;
-    rx->clear = ring_first_span(&rx->ring, rx->position, rx->known - rx->position);
 }
 
 /* In a plain ring: nothing in it, and nothing announced. */
@@ -393,11 +372,11 @@ static bool is_quiet(const stream_t *stream)
            load_relaxed(&flow->wanted) <= rx->next_wanted && !load_relaxed(stream->link_death);
 }
 
-/* `count` of the bytes that look_for() has found, and make the way clear to the rest of them; or STREAM_FAULT. */
+/* `count` of the bytes that stream__look_for() has found, and make the way clear to the rest of them; or STREAM_FAULT. */
 static int take_small(stream_t *stream, void *bytes, uint32_t count, bool inside)
 {
     half_t *rx = &stream->rx;
-    make_clear(rx);
+    stream__make_clear(rx);
     half_offer(rx, inside);
     if (rx->clear >= RING_AHEAD + count)
         ring_fetch_to_read(stream__next(rx) + RING_AHEAD, count);
@@ -418,8 +397,7 @@ static __attribute__((noinline)) int take_large(stream_t *stream, void *bytes, u
     return result;
 }
 
-static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count,
-                                                      bool blocking, bool inside)
+int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking, bool inside)
 {
     half_t *rx = &stream->rx;
     int result = 0;
@@ -429,12 +407,9 @@ static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_
     if (rx->plain && !blocking && is_quiet(stream)) {
         result = STREAM_AGAIN;
     } else if (rx->plain) {
-        uint32_t there = look_for(rx, count);
-        if (there == 0 && blocking && glance(rx)) {
-            int got = inside ? stream_receive_unclear(stream, socket, bytes, count, false)
-                             : receive_by_looks(stream, socket, bytes, count, false, false);
-            return got == STREAM_AGAIN ? 0 : got; /* a tail that goes back is a liar's */
-        }
+        uint32_t there = stream__look_for(rx, count);
+        if (there == 0 && blocking && stream__glance(rx))
+            there = stream__look_for(rx, count);
         if (there > RING_SMALL)
             return take_large(stream, bytes, there, inside);
         if (there)
@@ -444,8 +419,7 @@ static __attribute__((noinline)) int receive_by_looks(stream_t *stream, uintptr_
     return result;
 }
 
-/* The sender sleeps, or would like a larger ring. */
-static __attribute__((noinline)) int see_to_sender(stream_t *stream, uint32_t taken)
+int stream__see_to_sender(stream_t *stream, uint32_t taken)
 {
     stream__wake_useful_writer(stream);
     stream__grow_if_asked(stream);
@@ -453,28 +427,9 @@ static __attribute__((noinline)) int see_to_sender(stream_t *stream, uint32_t ta
     return (int)taken;
 }
 
-/* Of an exchange: what comes is one short message.  All else is kept apart, so that this saves no registers for it. */
-int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
-{
-    half_t *rx = &stream->rx;
-    uint32_t there = rx->plain && stream__is_open_for(stream, socket) ? look_for(rx, count) : 0;
-    if (there - 1 >= COPY_SHORT_MAX)
-        return receive_by_looks(stream, socket, bytes, count, blocking, true);
-    make_clear(rx);
-    if (there > rx->clear)
-        return receive_by_looks(stream, socket, bytes, count, blocking, true);
-    bool taken = stream__take_clear(rx, bytes, there);
-    if (!taken)
-        there = (uint32_t)STREAM_FAULT;
-    else if (load_relaxed(&rx->flow->writer) || load_relaxed(&rx->flow->wanted) > rx->next_wanted)
-        return see_to_sender(stream, there);
-    bias_leave();
-    return (int)there;
-}
-
 int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
 {
-    return half_try(&stream->rx) ? receive_by_looks(stream, socket, bytes, count, blocking, false) : 0;
+    return half_try(&stream->rx) ? stream__receive_by_looks(stream, socket, bytes, count, blocking, false) : 0;
 }
 
 void stream_received_from_sleeper(stream_t *stream)
@@ -491,7 +446,7 @@ bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances)
         return false;
     bool readable = stream__is_clear(stream, rx, socket, 1);
     if (!readable && find(stream, socket, 1, glances)) {
-        make_clear(rx);
+        stream__make_clear(rx);
         half_offer(rx, inside);
         readable = true;
     }

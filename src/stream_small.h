@@ -127,10 +127,70 @@ static inline small_t stream_receive_clear(stream_t *stream, uintptr_t socket, v
     return taken ? SMALL_DONE : SMALL_FAULT;
 }
 
+/* How many of `count` plain bytes are there. */
+static inline uint32_t stream__look_for(half_t *rx, uint32_t count)
+{
+    const flow_shm_t *flow = rx->flow;
+    uint32_t position = rx->position, size = rx->ring.size, left = rx->known - position;
+    if (left <= size && left >= count)
+        return count;
+    uint32_t tail = load_acquire(&flow->tail); /* pairs with the release in stream__publish() */
+    left = tail - position;
+    if (left > size || load_acquire(&flow->switches) != rx->switches || load_acquire(&flow->urgents) != rx->urgent.count)
+        return 0;
+    rx->seen = rx->known = tail;
+    return left < count ? left : count;
+}
+
+/* Once stream__look_for() has found something, if nothing but receiving is done before the lock is released. */
+static inline void stream__make_clear(half_t *rx)
+{
+    rx->plain = true;
+    rx->clear = ring_first_span(&rx->ring, rx->position, rx->known - rx->position);
+}
+
+/* True: bytes have come within a moment. */
+bool stream__glance(half_t *rx);
+/* The sender sleeps, or would like a larger ring; leaves the half.  `taken`, as a result. */
+int stream__see_to_sender(stream_t *stream, uint32_t taken);
+/* For all but one short message of an exchange.  It leaves the half. */
+int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking, bool inside);
+
+static inline uint32_t stream__look_plainly(stream_t *stream, uintptr_t socket, uint32_t count)
+{
+    half_t *rx = &stream->rx;
+    return rx->plain && stream__is_open_for(stream, socket) ? stream__look_for(rx, count) : 0;
+}
+
 void stream_received_from_sleeper(stream_t *stream);
 /* As much as is there, up to `count`.  STREAM_AGAIN: there is nothing, for certain; only if not blocking.  STREAM_FAULT.
- * This thread is in the half. */
-int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
+ * This thread is in the half.  Inline, because each instruction after the glance is one between a message and its answer. */
+static inline int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
+{
+    half_t *rx = &stream->rx;
+    uint32_t there = stream__look_plainly(stream, socket, count);
+    if (there == 0 && blocking && rx->plain) {
+        if (!stream__glance(rx)) {
+            bias_leave();
+            return 0;
+        }
+        there = stream__look_plainly(stream, socket, count);
+    }
+    if (there - 1 >= COPY_SHORT_MAX)
+        return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
+    stream__make_clear(rx);
+    if (there > rx->clear)
+        return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
+    if (!stream__take_clear(rx, bytes, there)) {
+        bias_leave();
+        return STREAM_FAULT;
+    }
+    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0 || load_relaxed(&rx->flow->wanted) > rx->next_wanted, 0))
+        return stream__see_to_sender(stream, there);
+    bias_leave();
+    return (int)there;
+}
+
 /* The same with the lock, which it takes if that is free. */
 int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
 /* True if a receive would find bytes; false says nothing.  `glances`: it may take a moment. */
