@@ -40,6 +40,7 @@ static void remember(sock_t *sock, int option, const char *value, int length)
         break;
     case SO_SNDBUF:
         sock->send_buffer = first_int(value, length);
+        stream_set_send_buffer(&sock->stream, sock->send_buffer);
         break;
     case SO_LINGER:
     case (int)SO_DONTLINGER:

@@ -250,12 +250,12 @@ static void disarm(async_t *async)
     disarm_half(async, &async->sock->stream.tx, &async->tx, &async->tx_armed);
 }
 
-/* A full ring says when it has room, but not when its reader stops reading. */
+/* A full ring says when it has room, but not when its reader stops reading: that may be by now. */
 static bool waits_for_room(const async_t *async)
 {
     sock_t *sock = async->sock;
     return open_events(async) & FD_WRITE && is_user_level(sock) && !sock->stream.tx.shut &&
-           stream_writable(&sock->stream, sock->handle) == 0;
+           stream_writable(&sock->stream, sock->handle) != STREAM_BY_KERNEL;
 }
 
 unsigned async_serve(const waiter_t *watcher)

@@ -52,6 +52,7 @@ static uint32_t ring_for(uint32_t bytes, uint32_t largest)
 static void size_rings(sock_t *sock)
 {
     uint32_t largest = sock->stream.ring_max_bytes;
+    stream_set_send_buffer(&sock->stream, sock->send_buffer);
     stream_size_rings(&sock->stream, ring_for(sock->receive_buffer, largest), ring_for(sock->send_buffer, largest / 2));
 }
 

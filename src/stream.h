@@ -83,6 +83,18 @@ typedef struct counters {
     uint64_t bytes, in_place, by_kernel, calls, waits, sleeps, wakes, loans, lent;
 } counters_t;
 
+/* What a sender that does not wait remembers of its full ring. */
+typedef struct full_ring {
+    uint32_t at;         /* position when it was found full last, */
+    uint32_t head;       /* ... how far the receiver had read, */
+    uint64_t since;      /* ... and when, on os_now_us() */
+    uint32_t wanted;     /* room for the message that was refused there */
+    uint64_t rest_until; /* so long the call under way may look for room for the rest of its message; 0: has not yet */
+    uint32_t promised_at;
+    bool promised; /* at that position: who asked was told that there is room, if not here then in the kernel */
+    bool stalled;  /* the last one became full because nobody read */
+} full_ring_t;
+
 /* One direction.  `position` counts the bytes that went through this side; stream offsets are that, modulo 2^32.
  *
  * `plain` says that nothing but bytes is going on, as far as this side knows: they are in a ring, and no other thread, no
@@ -113,7 +125,7 @@ typedef struct half {
     uint32_t kernel_calls; /* threads inside kernel calls that are not announced */
     uint32_t next_wanted;  /* sender: the ring that it would like; receiver: the largest wish that it has seen to */
     uint32_t ring_began;   /* sender: position at which the present ring did */
-    uint32_t full_head;    /* sender: the head when it last found the ring full without waiting */
+    full_ring_t full;      /* sender */
     uint32_t part;         /* sender: larger pieces are published in parts of that size */
     vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */
     bool consented;        /* receiver */
@@ -123,11 +135,9 @@ typedef struct half {
     uint32_t turn;         /* the waiter of the thread that has set `busy` */
     bool busy;             /* sender: a blocking send is under way; receiver: leaving */
     bool frozen;           /* sender: the receiver is leaving */
-    bool promised;         /* sender: who asked was told that there is room, so if the ring has none the kernel will */
     bool swallowed;        /* sender: one send after the peer's close has been accepted, as TCP does */
     uint32_t restored;     /* sender: returned bytes already given to the kernel */
     uint64_t frozen_since; /* sender: on os_now_us(), as for the next */
-    uint64_t full_since;   /* sender: ... and when that head was new */
     view_t held;           /* out with the program: reserved or borrowed; count 0: nothing */
     uint32_t holder;       /* the waiter of the thread that asked for it */
     counters_t counters;
@@ -180,6 +190,7 @@ typedef struct stream {
     uintptr_t socket;
     _Atomic(uintptr_t) open_for; /* the socket; 0 once the stream is broken */
     uint32_t ring_bytes, ring_max_bytes;
+    word_t send_buffer;
     word_t attached;
     word_t closing;
     word_t broken; /* the other side wrote something impossible, or did not answer: reset */
@@ -206,6 +217,11 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
 /* Before the attachment, for streams that are to begin with other rings than usual: bytes, powers of two, 0: as usual.
  * `sending` is a wish that the other side grants if that is more than it would offer.  Rings still grow. */
 void stream_size_rings(stream_t *stream, uint32_t receiving, uint32_t sending);
+/* How many bytes the program wants to send ahead of who reads them (SO_SNDBUF), 0: no wish; at any time. */
+static inline void stream_set_send_buffer(stream_t *stream, uint32_t bytes)
+{
+    store_relaxed(&stream->send_buffer, bytes);
+}
 /* Give the stream its shared memory: `link` (a reference is taken over) and mailbox.  The kernel connection must be
  * non-blocking from here on. */
 void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *memory);
@@ -236,6 +252,7 @@ typedef struct transfer {
     bool urgent;       /* send only: the last byte is */
     bool in_turn;      /* send only: between stream_begin_turn() and stream_end_turn() */
     bool begun;        /* send only: bytes that belong before these have been accepted */
+    bool tearable;     /* send only: a part is as welcome as the whole */
     view_t *view;      /* receive only: lend the bytes in place instead of copying them; see stream_borrow() */
     uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
 } transfer_t;

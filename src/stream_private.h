@@ -142,18 +142,33 @@ void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count);
 void stream__ask_for_roomy_ring(stream_t *stream, uint32_t count);
 /* An urgent byte may go: the receiver has consented, or does now.  False: the direction is the kernel's from here on. */
 bool stream__receiver_understands(stream_t *stream);
-/* Waits for what keeps `left` bytes from going: room in the ring (or the kernel carries now), room in the kernel's
+/* Waits for what keeps the bytes behind the first `done` from going: room in the ring (or the kernel carries now), room in the kernel's
  * connection, the end of what a receiver that takes its socket back asked for.  0: look again; or why to stop. */
-int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left);
-/* In a ring without useful room: there will be some soon, so who may not wait is to come again. */
-bool stream__room_is_coming(half_t *tx);
+int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t done);
 int stream__wait_for_kernel(stream_t *stream, const transfer_t *transfer);
 int stream__wait_frozen(stream_t *stream, const transfer_t *transfer);
+/* In a ring without useful room.  False: there will be some soon, so who may not wait is to come again.  True: the next send,
+ * if there is no other before it, is taken, by the kernel if need be. */
+bool stream__promise_room(stream_t *stream);
+
+/* True: the rest of a message, the first `done` bytes of which have been accepted. */
+static inline bool stream__has_begun(const transfer_t *transfer, uint32_t done)
+{
+    return transfer->begun || done > 0;
+}
+
+/* What is not larger goes into the ring whole; of a send that may end with a part, all that fits in. */
+static inline uint32_t stream__largest_whole(const half_t *tx, const transfer_t *transfer, uint32_t done)
+{
+    bool may_end_early = !transfer->blocking && !transfer->tearable && !stream__has_begun(transfer, done);
+    return may_end_early ? tx->ring.size : tx->ring.size / STREAM_WHOLE_SHARE;
+}
 
 /* Room that is worth being woken for. */
-static inline uint32_t stream__useful_room(const half_t *tx, uint32_t wanted)
+static inline uint32_t stream__useful_room(const half_t *tx, const transfer_t *transfer, uint32_t done)
 {
-    return wanted < tx->ring.size / STREAM_USEFUL_SHARE ? wanted : tx->ring.size / STREAM_USEFUL_SHARE;
+    uint32_t left = transfer->count - done;
+    return left <= stream__largest_whole(tx, transfer, done) ? left : tx->ring.size / STREAM_USEFUL_SHARE;
 }
 
 /* For what is large enough to have a choice how to copy it, the time of the load is worth taking now and then. */
@@ -190,8 +205,8 @@ static inline int64_t stream__find_room(half_t *tx, uint32_t enough)
 /* Wait for this thread's turn to send; tx.lock held, as for the next two.  0, or why there is none. */
 int stream__take_turn(stream_t *stream, const transfer_t *transfer);
 void stream__end_turn(half_t *tx);
-/* In turn: a useful amount of room in the ring for `transfer->count` bytes, or STREAM_*; BY_KERNEL: no ring. */
-int64_t stream__await_room(stream_t *stream, const transfer_t *transfer);
+/* In turn: a useful amount of room in the ring for `request->count` bytes, or STREAM_*; BY_KERNEL: no ring. */
+int64_t stream__await_room(stream_t *stream, const transfer_t *request);
 /* Lend what a receive found, `count` bytes or a leftover; rx.lock held. */
 int stream__show(stream_t *stream, const transfer_t *transfer, uint32_t count);
 void stream__spend_leftover(half_t *rx, uint32_t count);

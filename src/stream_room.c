@@ -6,7 +6,10 @@
 #define FLOW_WORTH (8u << 20)    /* but after so many bytes in its ring, */
 #define FLOW_PATIENCE_US 20000   /* that long: others may be running in its receiver's place */
 #define QUICK_LOOK_US 30         /* a non-blocking one; */
-#define UNREAD_ENOUGH (3u << 18) /* but once so much is unread it stays while its receiver reads */
+#define UNREAD_ENOUGH (3u << 18) /* but once so much is unread it stays while its receiver reads, */
+#define UNREAD_MOST (3u << 19)   /* (by its own wish, more: what the largest ring has when it gets full) */
+#define READ_ENOUGH 4096u        /* so much at least in STREAM_FULL_US; with a part of its message in it, */
+#define REST_US 1000             /* it looks that long for room for the rest */
 #define CONSENT_US 20000         /* an urgent byte waits that long for the receiver's consent */
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
@@ -25,7 +28,7 @@ static void publish_switch(half_t *tx, uint32_t carrier)
     store_relaxed(&flow->record[number & 1].carrier, carrier);
     store_release(&flow->switches, number); /* pairs with the acquire in stream_follow.c, look() */
     tx->switches = number;
-    tx->promised = false;
+    tx->full.promised = false;
     log_debug("sending: switch %lu at byte %lu to %s %lx", (unsigned long)number, (unsigned long)tx->position,
               carrier ? "ring" : "kernel", (unsigned long)carrier);
 }
@@ -144,67 +147,119 @@ static uint64_t patience_us(const half_t *tx)
     return tx->position - tx->ring_began >= FLOW_WORTH ? FLOW_PATIENCE_US : NO_PROGRESS_US;
 }
 
-/* Not before more is unread than a program may count on, and some has been read; and not after the receiver has read nothing
- * for a while.  Then the kernel takes as much again. */
-bool stream__room_is_coming(half_t *tx)
+static uint32_t enough_unread(const stream_t *stream)
 {
-    uint32_t head = load_acquire(&tx->flow->head), unread = tx->position - head;
-    if (unread < UNREAD_ENOUGH || tx->counters.bytes < (uint64_t)unread + unread / 16)
-        return false;
-    uint64_t now = os_now_us();
-    if (head != tx->full_head) {
-        tx->full_head = head;
-        tx->full_since = now;
-    }
-    return now - tx->full_since < STREAM_FULL_US;
+    uint32_t wish = load_relaxed(&stream->send_buffer);
+    return wish < UNREAD_ENOUGH ? UNREAD_ENOUGH : wish > UNREAD_MOST ? UNREAD_MOST : wish;
 }
 
-/* True if the receiver has woken us in time, or has made room for us without: it does not wake a sender for little. */
-static bool wait_for_progress(stream_t *stream, const outlook_t *outlook, uint32_t useful, uint64_t until)
+static void note_full(half_t *tx, uint32_t head)
+{
+    if (tx->full.at != tx->position)
+        tx->full.wanted = 0;
+    tx->full.at = tx->position;
+    tx->full.head = head;
+    tx->full.since = os_now_us();
+}
+
+/* Not before more is unread than a program may count on, and some has been read; and not after the receiver has read nothing
+ * for a while: then the kernel takes as much again.  Who has met such a receiver gives the next full ring no time for it.  A
+ * receiver that is still reading what came by the kernel before this ring does that slowly. */
+static bool room_is_coming(stream_t *stream)
 {
     half_t *tx = &stream->tx;
-    bool news = until ? stream__sleep(stream, tx, outlook, until) : stream__look(tx, outlook, QUICK_LOOK_US);
-    int64_t room = stream__find_room(tx, useful);
-    return news || room < 0 || room >= useful; /* what is wrong with it the next look finds */
+    uint32_t head = load_acquire(&tx->flow->head), unread = tx->position - head;
+    if (unread < enough_unread(stream) || tx->counters.bytes < (uint64_t)unread + unread / 16)
+        return false;
+    bool behind = (int32_t)(head - tx->ring_began) < 0;
+    if (tx->full.at != tx->position) {
+        note_full(tx, head);
+    } else if (head - tx->full.head >= (behind ? 1 : READ_ENOUGH)) {
+        note_full(tx, head);
+        tx->full.stalled = false;
+    } else if (os_now_us() - tx->full.since >= STREAM_FULL_US) {
+        tx->full.stalled = true;
+        return false;
+    }
+    return behind || !tx->full.stalled;
 }
 
-/* In a full ring: until when to wait, 0: a look must do.  Or why not. */
-static int how_to_wait(const transfer_t *transfer, half_t *tx, uint32_t left, uint64_t *until)
+bool stream__promise_room(stream_t *stream)
+{
+    full_ring_t *full = &stream->tx.full;
+    if (room_is_coming(stream))
+        return false;
+    full->promised = true;
+    full->promised_at = stream->tx.position;
+    return true;
+}
+
+/* For how long a call that has sent a part may look for room for the rest. */
+static uint32_t rest_us(half_t *tx)
 {
     uint64_t now = os_now_us();
-    *until = 0;
-    if (now >= transfer->deadline)
-        return STREAM_TIMEOUT;
-    if (transfer->blocking) {
-        *until = now + patience_us(tx);
-        *until = *until < transfer->deadline ? *until : transfer->deadline;
-    } else if (stream__room_is_coming(tx)) {
-        if (transfer->begun || left < transfer->count)
-            *until = now + NO_PROGRESS_US; /* whoever sends a part has to send the rest */
-        else if (!tx->promised)
-            return STREAM_AGAIN;
+    if (tx->full.rest_until == 0)
+        tx->full.rest_until = now + REST_US;
+    return now < tx->full.rest_until ? (uint32_t)(tx->full.rest_until - now) : 0;
+}
+
+static bool is_promised(const half_t *tx)
+{
+    return tx->full.promised && tx->full.promised_at == tx->position;
+}
+
+/* True: there is news.  STREAM_AGAIN: the caller is to come again. */
+static int look_for_news(stream_t *stream, const transfer_t *transfer, uint32_t done, const outlook_t *outlook)
+{
+    half_t *tx = &stream->tx;
+    bool comes_again = !is_promised(tx) && room_is_coming(stream);
+    uint32_t us = !comes_again ? QUICK_LOOK_US : stream__has_begun(transfer, done) ? rest_us(tx) : 0;
+    if (us && stream__look(tx, outlook, us)) {
+        tx->full.stalled = false;
+        return true;
     }
-    return 0;
+    tx->full.wanted = stream__useful_room(tx, transfer, done);
+    return comes_again ? STREAM_AGAIN : false;
+}
+
+static bool sleep_for_news(stream_t *stream, const transfer_t *transfer, const outlook_t *outlook)
+{
+    half_t *tx = &stream->tx;
+    uint64_t until = os_now_us() + patience_us(tx);
+    return stream__sleep(stream, tx, outlook, until < transfer->deadline ? until : transfer->deadline);
+}
+
+/* True if the receiver has woken us in time, or has made room for us without: it does not wake a sender for little.  Or why
+ * not to wait. */
+static int wait_for_progress(stream_t *stream, const transfer_t *transfer, uint32_t done, const outlook_t *outlook)
+{
+    half_t *tx = &stream->tx;
+    uint32_t useful = stream__useful_room(tx, transfer, done);
+    int news = transfer->blocking ? sleep_for_news(stream, transfer, outlook)
+                                  : look_for_news(stream, transfer, done, outlook);
+    if (news)
+        return news;
+    int64_t room = stream__find_room(tx, useful);
+    return room < 0 || room >= useful; /* what is wrong with it the next look finds */
 }
 
 /* The ring is full.  0: look again (there was progress, or the kernel carries now). */
-int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t left)
+int stream__wait_for_ring(stream_t *stream, const transfer_t *transfer, uint32_t done)
 {
     half_t *tx = &stream->tx;
     outlook_t outlook;
-    uint64_t until;
-    ask_for_ring(stream, next_size(tx, left, transfer->blocking));
+    ask_for_ring(stream, next_size(tx, transfer->count - done, transfer->blocking));
     look_out(tx, &outlook);
-    outlook.interludes = transfer->blocking;
     tx->copying.looked = true;
-    uint32_t useful = stream__useful_room(tx, left);
+    uint32_t useful = stream__useful_room(tx, transfer, done);
     if (stream__find_room(tx, useful) >= useful || stream__ring_on_offer(tx))
         return 0;
-    int stop = how_to_wait(transfer, tx, left, &until);
-    if (stop)
-        return stop;
-    bool progress = wait_for_progress(stream, &outlook, useful, until);
+    if (os_now_us() >= transfer->deadline)
+        return STREAM_TIMEOUT;
+    int progress = wait_for_progress(stream, transfer, done, &outlook);
     tx->copying.looked = true;
+    if (progress < 0)
+        return progress;
     if (!progress && tx->carrier == CARRIER_RING && !tx->shut && !load_relaxed(&stream->closing) &&
         tx_decide(tx->carrier, TX_FULL) == TX_TO_KERNEL)
         stream__switch_to_kernel(stream);

@@ -76,19 +76,19 @@ static int impossible_head(stream_t *stream)
 }
 
 /* Bytes put into the ring, 0: it is full. */
-static int send_by_ring(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
+static int send_by_ring(stream_t *stream, const transfer_t *transfer, uint32_t done)
 {
     half_t *tx = &stream->tx;
+    uint32_t count = transfer->count - done;
     int64_t room = stream__find_room(tx, count);
     if (room < 0)
         return impossible_head(stream);
-    bool whole = count <= tx->ring.size / STREAM_WHOLE_SHARE;
-    if (!whole)
+    if (count > tx->ring.size / STREAM_WHOLE_SHARE)
         stream__ask_for_fitting_ring(stream, count);
-    if (room == 0 || (whole && room < count))
+    if (room == 0 || (room < count && count <= stream__largest_whole(tx, transfer, done)))
         return 0;
     uint32_t part = room < count ? (uint32_t)room : count;
-    return put_in_parts(stream, bytes, part, urgent && part == count);
+    return put_in_parts(stream, (const uint8_t *)transfer->bytes + done, part, transfer->urgent && part == count);
 }
 
 static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
@@ -143,28 +143,30 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
     if (transfer->urgent && !load_acquire(&tx->flow->offer)) /* the lock is given up meanwhile, so all is asked again */
         return stream__receiver_understands(stream) ? 0 : STREAM_BY_KERNEL;
     if (tx->carrier == CARRIER_RING) {
-        int moved = send_by_ring(stream, bytes, left, transfer->urgent);
-        return moved ? moved : stream__wait_for_ring(stream, transfer, left);
+        int moved = send_by_ring(stream, transfer, done);
+        return moved ? moved : stream__wait_for_ring(stream, transfer, done);
     }
     int moved = send_by_kernel(stream, bytes, left, transfer->urgent);
     return moved ? moved : stream__wait_for_kernel(stream, transfer);
 }
 
-int64_t stream__await_room(stream_t *stream, const transfer_t *transfer)
+int64_t stream__await_room(stream_t *stream, const transfer_t *request)
 {
     half_t *tx = &stream->tx;
+    transfer_t wish = *request, *transfer = &wish;
+    wish.tearable = true;
     for (;;) {
         int result;
         if (is_clear(stream, transfer, transfer->count, &result)) {
             if (tx->carrier != CARRIER_RING)
                 return STREAM_BY_KERNEL;
-            uint32_t useful = stream__useful_room(tx, transfer->count);
+            uint32_t useful = stream__useful_room(tx, transfer, 0);
             int64_t room = stream__find_room(tx, transfer->count);
             if (room < 0)
                 return impossible_head(stream);
             if (room >= useful)
                 return room;
-            result = stream__wait_for_ring(stream, transfer, transfer->count);
+            result = stream__wait_for_ring(stream, transfer, 0);
         }
         if (result > 0)
             return STREAM_RESET; /* to fill what nobody will read makes no sense */
@@ -189,6 +191,7 @@ static int send_in_turn(stream_t *stream, const transfer_t *transfer)
 {
     uint32_t done = 0;
     int step = transfer->count ? 0 : send_nothing(stream, transfer);
+    stream->tx.full.rest_until = 0;
     while (done < transfer->count) {
         step = send_step(stream, transfer, done);
         if (step == 0 && wait_is_cancelled())
@@ -377,17 +380,20 @@ void stream_shut_sending(stream_t *stream, uintptr_t socket)
     lock_release(&tx->lock);
 }
 
-/* Enough for any message that is not torn; or a head that a send would find impossible. */
+/* Enough for most messages, and for the one that was just refused; or a head that a send would find impossible. */
 static bool has_room(half_t *tx)
 {
-    uint32_t whole = tx->ring.size / STREAM_WHOLE_SHARE;
-    int64_t room = stream__find_room(tx, whole);
-    return room < 0 || room >= whole;
+    uint32_t enough = tx->ring.size / STREAM_USEFUL_SHARE;
+    if (tx->full.at == tx->position && tx->full.wanted > enough)
+        enough = tx->full.wanted;
+    int64_t room = stream__find_room(tx, enough);
+    return room < 0 || room >= enough;
 }
 
 /* Where nothing stops a sender.  What a full ring does not take the kernel does, unless the ring will have room soon. */
-static int look_for_room(half_t *tx)
+static int look_for_room(stream_t *stream)
 {
+    half_t *tx = &stream->tx;
     bool in_ring = tx->carrier == CARRIER_RING;
     if (tx->frozen || tx->busy)
         return 0;
@@ -395,10 +401,7 @@ static int look_for_room(half_t *tx)
         return 1;
     if (stream__ring_on_offer(tx) || load_acquire(&tx->flow->consumer))
         return 1;
-    if (!in_ring)
-        return STREAM_BY_KERNEL;
-    tx->promised = !stream__room_is_coming(tx);
-    return tx->promised;
+    return in_ring ? stream__promise_room(stream) : STREAM_BY_KERNEL;
 }
 
 int stream_writable(stream_t *stream, uintptr_t socket)
@@ -408,7 +411,7 @@ int stream_writable(stream_t *stream, uintptr_t socket)
     half_take(tx);
     int ready = stream__check_sender(stream, &nothing);
     if (ready == 0)
-        ready = look_for_room(tx);
+        ready = look_for_room(stream);
     else if (ready != STREAM_BY_KERNEL)
         ready = 1;
     lock_release(&tx->lock);

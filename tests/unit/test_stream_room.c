@@ -107,7 +107,57 @@ static void what_was_said_to_be_writable_takes_a_message(void **state)
     end(&flow);
 }
 
-static void a_message_that_has_begun_is_not_torn(void **state)
+static void a_reader_that_trickles_does_not_keep_the_kernel_out(void **state)
+{
+    flow_t flow;
+    (void)state;
+    begin(&flow);
+    fill(&flow);
+    for (uint64_t until = os_now_us() + UNIT_PATIENCE_US; writable(&flow) != 1; usleep(1000)) {
+        assert_true(os_now_us() < until);
+        receive(&flow, 10);
+    }
+    assert_true(flow.sent - flow.received > MIB / 2);
+    end(&flow);
+}
+
+/* More than the ring holds, and nobody reads meanwhile. */
+static void send_more_than_a_ring(flow_t *flow)
+{
+    for (uint32_t sent = 0; sent < MIB + MIB / 4; sent += PIECE)
+        assert_int_equal(send_piece(flow, PIECE), PIECE);
+}
+
+/* A program that writes and reads in turn pays once. */
+static void whose_reader_has_stalled_does_not_wait_for_it_again(void **state)
+{
+    flow_t flow;
+    (void)state;
+    begin(&flow);
+    fill(&flow);
+    await_writable(&flow);
+    for (int round = 0; round < 3; round++) {
+        send_more_than_a_ring(&flow);
+        receive(&flow, flow.sent - flow.received);
+        assert_int_equal(send_piece(&flow, PIECE), PIECE);
+        receive(&flow, PIECE);
+        assert_int_equal(flow.from->tx.carrier, CARRIER_RING);
+    }
+    end(&flow);
+}
+
+static void as_much_is_taken_as_the_program_wants_to_send_ahead(void **state)
+{
+    flow_t flow;
+    (void)state;
+    begin(&flow);
+    stream_set_send_buffer(flow.from, 4 * MIB);
+    send_more_than_a_ring(&flow);
+    end(&flow);
+}
+
+/* Windows takes a message or does not.  It is writable when there is room for that. */
+static void a_message_that_fits_into_the_ring_is_not_torn(void **state)
 {
     flow_t flow;
     (void)state;
@@ -115,7 +165,27 @@ static void a_message_that_has_begun_is_not_torn(void **state)
     fill(&flow);
     receive(&flow, 4 * PIECE);
     assert_int_equal(writable(&flow), 1);
-    assert_int_equal(send_piece(&flow, 6 * PIECE), 6 * PIECE);
+    assert_int_equal(send_piece(&flow, 5 * PIECE), STREAM_AGAIN);
+    assert_int_equal(writable(&flow), 0);
+    receive(&flow, PIECE);
+    assert_int_equal(writable(&flow), 1);
+    assert_int_equal(send_piece(&flow, 5 * PIECE), 5 * PIECE);
+    assert_int_equal(flow.from->tx.carrier, CARRIER_RING);
+    end(&flow);
+}
+
+static void of_a_larger_message_a_part_is_taken(void **state)
+{
+    flow_t flow;
+    (void)state;
+    begin(&flow);
+    fill(&flow);
+    receive(&flow, 4 * PIECE);
+    assert_int_equal(send_piece(&flow, 2 * MIB), 4 * PIECE);
+    assert_int_equal(flow.from->tx.carrier, CARRIER_RING);
+    assert_int_equal(writable(&flow), 0);
+    receive(&flow, 4 * PIECE);
+    assert_int_equal(writable(&flow), 1);
     end(&flow);
 }
 
@@ -154,7 +224,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_full_ring_is_not_left_while_its_receiver_reads),
         cmocka_unit_test(it_is_once_its_receiver_reads_nothing),
         cmocka_unit_test(what_was_said_to_be_writable_takes_a_message),
-        cmocka_unit_test(a_message_that_has_begun_is_not_torn),
+        cmocka_unit_test(a_reader_that_trickles_does_not_keep_the_kernel_out),
+        cmocka_unit_test(whose_reader_has_stalled_does_not_wait_for_it_again),
+        cmocka_unit_test(as_much_is_taken_as_the_program_wants_to_send_ahead),
+        cmocka_unit_test(a_message_that_fits_into_the_ring_is_not_torn),
+        cmocka_unit_test(of_a_larger_message_a_part_is_taken),
         cmocka_unit_test(a_ring_that_nobody_has_read_from_is_left),
         cmocka_unit_test(what_does_not_fit_waits_too),
     };
