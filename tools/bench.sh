@@ -109,7 +109,6 @@ take_all_sessions() {
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         number=$((number + 1))
         note "$one: $share s and what is taken once (session $number of ${#sessions_of_all[@]})"
-        stop_wineserver # it may keep sockets of a program that was killed for ever, and spin on them (docs/design.md)
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${near[0]:+--near} \
             "${free[@]}" "${add[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
             { note "$one was not completed"; status=1; }
@@ -291,6 +290,7 @@ main() {
     fi
     begin_session
     mkdir -p "$build"
+    stop_wineserver # it may keep sockets of a program that was killed for ever, and spin on them (docs/design.md)
     start_pairs "$build/bench.log"
     find_our_dll
     find_peers
