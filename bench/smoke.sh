@@ -62,8 +62,8 @@ pair file --file "$(spell "$scratch/file")" --size 4096
 session "--clients 2" "" connect "rtt 64 5" "msgs 1 5" "msgs 64 5" "bw 4096 5" "bw 65536 5" "rtt 200 5 select" \
     "idle 64 20" connect "bw 1048576 5" "msgs 8 5" "rtt 64 5"
 # Ways to wait, crowds, pauses, and connections that live for one exchange.
-session "--clients 2" "" connect "rtt 64 5 poll" "msgs 64 5 poll" "bw 1000000 5 poll" "rtt 64 5 select-c3" "ready 64 5" "ready 64 5 c3-kernel" \
-    "empty 64 5 c3-kernel" "crowd 64 1 c4" "rtt 64 5 c4" "spread 4096 5 c4" connect "wake 64 5 t500" \
+session "--clients 2" "" connect "rtt 64 5 poll" "msgs 64 5 poll" "bw 1000000 5 poll" "rtt 64 5 select-c3" \
+    "ready 64 5" "ready 64 5 c3-kernel" "empty 64 5 c3-kernel" "crowd 64 1 c4" "rtt 64 5 c4" "spread 4096 5 c4" connect "wake 64 5 t500" \
     "wake 64 5 select-c2-kernel-t500" "load 64 5 t100" "connect 64 5" "brief 64 5" "alone 1 5" "rtt 64 5"
 session "--clients 2 --udp" --udp connect "udp 64 5" "udp 1000 5" connect "udp 64 5"
 # Wine has TransmitFile, and with our DLL beside the program there are pointers.

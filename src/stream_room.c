@@ -218,8 +218,10 @@ static int look_for_news(stream_t *stream, const transfer_t *transfer, uint32_t 
         tx->full.stalled = false;
         return true;
     }
+    if (!comes_again)
+        return false;
     tx->full.wanted = stream__useful_room(tx, transfer, done);
-    return comes_again ? STREAM_AGAIN : false;
+    return STREAM_AGAIN;
 }
 
 static bool sleep_for_news(stream_t *stream, const transfer_t *transfer, const outlook_t *outlook)

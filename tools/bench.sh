@@ -59,8 +59,8 @@ declare -A session_tests=(
     [backends]="rtt:64: msgs:64: bw:65536: bw:1048576: wake:64:t1000"
     [peers]="rtt:64: rtt:4096: msgs:64: msgs:4096: msgs:65536:"
 )
-declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [flows]=150 [select]=120 [connections]=60 [scale]=300
-    [load]=240 [backends]=90 [peers]=60)
+declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [flows]=150 [select]=120
+    [connections]=60 [scale]=300 [load]=240 [backends]=90 [peers]=60)
 # How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run. A draw of `scale`
 # opens its crowds once.
 declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2)
@@ -72,8 +72,8 @@ take_options() {
     session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() add=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
-            --all | --speed | --limits | --quick | --pointers | --flows | --select | --connections | --load | --scale | --backends | \
-                --peers)
+            --all | --speed | --limits | --quick | --pointers | --flows | --select | --connections | --load | --scale | \
+                --backends | --peers)
                 session=${1#--} ;;
             --publish) publish; exit ;;
             --free) pin_ends= ;;
