@@ -24,9 +24,11 @@ configure() {
 # Output goes to a file: services that Wine starts would keep a pipe open.
 run() { "$root/tools/wine.sh" "$@" >"$output" 2>&1; }
 
+# usage: report_failure PROGRAM CASE STATUS      A case that ended without a word of the harness is shown whole.
 report_failure() {
     printf '%s %s\n' "$(basename "$1" .exe)" "$2"
-    tr -d '\r' <"$output" | grep -E 'last error|HUNG|said|wsock32 is' | sed 's/^/    /' || true
+    tr -d '\r' <"$output" | grep -E 'last error|HUNG|said|wsock32 is' | sed 's/^/    /' ||
+        { echo "    status $3 and this output:"; tr -d '\r' <"$output" | sed 's/^/    | /'; }
 }
 
 run_program() {
@@ -42,7 +44,7 @@ run_program() {
         case $result in
             0) passed=$((passed + 1)) ;;
             77) skipped=$((skipped + 1)) ;;
-            *) failed=$((failed + 1)); report_failure "$program" "$name" ;;
+            *) failed=$((failed + 1)); report_failure "$program" "$name" $result ;;
         esac
     done
 }

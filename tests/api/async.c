@@ -579,7 +579,7 @@ static void what_others_wait_for_hides_no_announcement(void **state)
 
 /* ---- a server that lives on messages ---- */
 
-enum { CLIENTS = 12, ECHO_BYTES = 600000, PORT_SLOT = 1 };
+enum { CLIENTS = 12, ECHO_PIECE = 60000, ECHO_PIECES = 4 };
 
 typedef struct echo {
     SOCKET s;
@@ -598,9 +598,9 @@ static void client(int argc, char **argv)
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < CLIENTS; i++) {
             flow_t out = flow_start((uint64_t)i * 2 + (uint64_t)round), in = out;
-            for (size_t done = 0; done < ECHO_BYTES; done += ECHO_BYTES / 10) {
-                flow_send(sockets[i], &out, ECHO_BYTES / 10, 100000);
-                flow_recv(sockets[i], &in, ECHO_BYTES / 10, 70000);
+            for (int piece = 0; piece < ECHO_PIECES; piece++) {
+                flow_send(sockets[i], &out, ECHO_PIECE, 100000);
+                flow_recv(sockets[i], &in, ECHO_PIECE, 70000);
             }
         }
     }

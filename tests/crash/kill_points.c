@@ -16,6 +16,8 @@
 #include "os.h"
 
 #ifdef _WIN32
+#include "linux_calls.h"
+
 #include <windows.h>
 #else
 #include <signal.h>
@@ -36,26 +38,10 @@ static uint32_t own_number(void)
     return GetCurrentProcessId();
 }
 
-#ifdef _WIN64
-static void signal_self(void)
-{
-    int64_t pid, ignored;
-    __asm__ volatile("syscall" : "=a"(pid) : "a"(39) : "rcx", "r11", "memory");
-    __asm__ volatile("syscall" : "=a"(ignored) : "a"(62), "D"(pid), "S"(9) : "rcx", "r11", "memory");
-}
-#else
-static void signal_self(void)
-{
-    int pid, ignored;
-    __asm__ volatile("int $0x80" : "=a"(pid) : "a"(20) : "memory");
-    __asm__ volatile("int $0x80" : "=a"(ignored) : "a"(37), "b"(pid), "c"(9) : "memory");
-}
-#endif
-
 static void end_now(uint32_t way)
 {
-    if (way == KILL_BY_SIGNAL && os_futex_works()) /* the proof that raw calls reach Linux */
-        signal_self();
+    if (way == KILL_BY_SIGNAL && os_futex_works())
+        linux_kill_self();
     TerminateProcess(GetCurrentProcess(), 9);
     Sleep(INFINITE);
 }
