@@ -42,22 +42,38 @@ static inline bool ring_get(const vmmc_region_t *ring, uint32_t position, uint8_
 }
 
 /* A small message leaves the processor nothing to overlap the transfer of its lines with: the next call is too far away.
- * So each fetches as many lines as it has itself from where a later message will lie, RING_AHEAD further on, if the caller
- * is certain that those are not the other side's now, or they would be taken from under its hands. */
+ * So each fetches as many lines as it has itself from where a later message will lie, RING_AHEAD further on, unless those may
+ * be the other side's now, from under whose hands they would be taken.
+ *
+ * A sender fetches one line once more, just before it gets there.  Its receiver's processor sees lines read in order and
+ * fetches some that follow by itself: where it is close behind, those are lines that the sender had got already. */
 #define RING_SMALL 2048u
 #define RING_AHEAD 2048u
 
+/* True if all that is fetched for a message of `count` bytes is among `clear` bytes from its first one on. */
+static inline bool ring_may_fetch(uint32_t clear, uint32_t count)
+{
+    return clear >= RING_AHEAD + count;
+}
+
+/* `from`: of a message of `count` bytes. */
 static inline void ring_fetch_to_read(const uint8_t *from, uint32_t count)
 {
     for (uint32_t at = 0; at < count; at += SHM_LINE)
-        __builtin_prefetch(from + at);
+        __builtin_prefetch(from + RING_AHEAD + at);
 }
 
 /* A processor without the instruction does nothing. */
+static inline void ring_fetch_line_to_write(const uint8_t *to)
+{
+    __asm__ volatile("prefetchw %0" : : "m"(*to));
+}
+
 static inline void ring_fetch_to_write(const uint8_t *to, uint32_t count)
 {
     for (uint32_t at = 0; at < count; at += SHM_LINE)
-        __asm__ volatile("prefetchw %0" : : "m"(to[at]));
+        ring_fetch_line_to_write(to + RING_AHEAD + at);
+    ring_fetch_line_to_write(to + count + SHM_LINE);
 }
 
 #endif

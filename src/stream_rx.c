@@ -378,8 +378,8 @@ static int take_small(stream_t *stream, void *bytes, uint32_t count, bool inside
     half_t *rx = &stream->rx;
     stream__make_clear(rx);
     half_offer(rx, inside);
-    if (rx->clear >= RING_AHEAD + count)
-        ring_fetch_to_read(stream__next(rx) + RING_AHEAD, count);
+    if (ring_may_fetch(rx->clear, count))
+        ring_fetch_to_read(stream__next(rx), count);
     if (!ring_get(&rx->ring, rx->position, bytes, count))
         return STREAM_FAULT;
     rx->clear = count < rx->clear ? rx->clear - count : 0;

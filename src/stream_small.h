@@ -59,8 +59,8 @@ static inline void stream__publish(half_t *tx, uint32_t count)
 static inline bool stream__put_clear(half_t *tx, const void *bytes, uint32_t count)
 {
     uint8_t *to = stream__next(tx);
-    if (tx->clear >= RING_AHEAD + count)
-        ring_fetch_to_write(to + RING_AHEAD, count);
+    if (ring_may_fetch(tx->clear, count))
+        ring_fetch_to_write(to, count);
     if (!vmmc_copy_short(to, bytes, count))
         return false;
     tx->clear -= count;
@@ -102,8 +102,8 @@ static inline void stream__give_room(half_t *rx, uint32_t count)
 static inline bool stream__take_clear(half_t *rx, void *bytes, uint32_t count)
 {
     const uint8_t *from = stream__next(rx);
-    if (rx->clear >= RING_AHEAD + count)
-        ring_fetch_to_read(from + RING_AHEAD, count);
+    if (ring_may_fetch(rx->clear, count))
+        ring_fetch_to_read(from, count);
     if (!vmmc_copy_short(bytes, from, count))
         return false;
     rx->clear -= count;

@@ -294,8 +294,8 @@ static bool put_small(stream_t *stream, const void *bytes, uint32_t count, bool 
         if (!stream__put_clear(tx, bytes, count))
             return false;
     } else {
-        if (tx->clear >= RING_AHEAD + count)
-            ring_fetch_to_write(stream__next(tx) + RING_AHEAD, count);
+        if (ring_may_fetch(tx->clear, count))
+            ring_fetch_to_write(stream__next(tx), count);
         if (!ring_put(COPY_STRING, &tx->ring, tx->position, bytes, count))
             return false;
         tx->clear = 0;
