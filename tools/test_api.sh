@@ -44,7 +44,7 @@ run_program() {
         case $result in
             0) passed=$((passed + 1)) ;;
             77) skipped=$((skipped + 1)) ;;
-            *) failed=$((failed + 1)); report_failure "$program" "$name" $result ;;
+            *) failed=$((failed + 1)); report_failure "$program" "$name" "$result" ;;
         esac
     done
 }

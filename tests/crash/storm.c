@@ -15,7 +15,7 @@
 
 enum how { NOT_AT_ALL, AT_POINT, BY_ITSELF, BY_SIGNAL, FROM_OUTSIDE };
 enum { VICTIM_SENDS = 1, SURVIVOR_SENDS = 2 };
-enum { THIRD_SLOT = 100, THIRD_LINES = 4, NOTICE_US = 1000000, WARM = 4, SETTLE_MS = 3000, SWEEP_MS = 300, REAP_MS = 30000 };
+enum { THIRD_LINES = 4, NOTICE_US = 1000000, WARM = 4, SETTLE_MS = 3000, SWEEP_MS = 300, REAP_MS = 30000 };
 
 /* What the victim and the survivor share; the table comes first, since the DLL looks for it there. */
 typedef struct storm_board {
@@ -428,7 +428,7 @@ static void describe_threads(LONG number)
     FindClose(search);
 }
 
-/* Once in some thousands of victims Wine does not get one out of the world. */
+/* Once, among some thousands of victims, one stayed with a thread alive; why is not known. */
 static void await_end(const plan_t *plan, const peer_t *peer)
 {
     if (WaitForSingleObject(peer->process, REAP_MS) == WAIT_OBJECT_0)
