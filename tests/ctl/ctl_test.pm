@@ -13,12 +13,12 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch end_all wait_for folder_of put tree slurp
+our @EXPORT = qw($build $build32 $scratch spell ctl ctl_json launch launch_bare end_all wait_for folder_of put tree slurp
     override_of has_32 runs_32 wait_for_end complaints reg drive_c);
 
 our ($build, $build32, $launcher) = map { abs_path($_) // $_ } @ARGV;
 our $scratch = tempdir("vmmcctl-test.XXXXXX", TMPDIR => 1, CLEANUP => 1);
-my @children;
+my %children; # what is in the background, each with the pipe that ends it
 
 # Windows programs see the root of the file system as drive Z.
 sub spell { my $path = "Z:$_[0]"; $path =~ tr{/}{\\}; return $path }
@@ -33,9 +33,10 @@ sub slurp {
 # Output goes to files: services that Wine starts would keep a pipe open.
 sub start {
     my ($out, @words) = @_;
+    pipe my $input, my $pipe or die "pipe: $!";
     my $pid = fork // die "fork: $!";
-    return $pid if $pid;
-    open STDIN, '<', '/dev/null';
+    return ($pid, $pipe) if $pid;
+    open STDIN, '<&', $input;
     open STDOUT, '>', "$out.out";
     open STDERR, '>', "$out.err";
     exec @words or POSIX::_exit(127);
@@ -48,7 +49,7 @@ sub ctl {
     my (@words) = @_;
     my $out = "$scratch/run" . ++$runs;
     local $ENV{VMMC_TEST_TIMEOUT} = 50; # less than the programs in the background have, so a hang is not over with them
-    my $pid = start($out, $launcher, "$build/vmmcctl.exe", @words);
+    my ($pid) = start($out, $launcher, "$build/vmmcctl.exe", @words);
     waitpid $pid, 0;
     my ($text, $complaint) = map { my $t = slurp("$out.$_"); $t =~ s/\r//g; $t } qw(out err);
     return { code => $? >> 8, out => $text, err => $complaint, all => $text . $complaint };
@@ -64,7 +65,7 @@ sub ctl_json {
 
 # Windows' own reg, for what vmmcctl only reads.
 sub reg {
-    my $pid = start("$scratch/reg", $launcher, 'reg', @_);
+    my ($pid) = start("$scratch/reg", $launcher, 'reg', @_);
     waitpid $pid, 0;
     return $? == 0;
 }
@@ -75,9 +76,15 @@ sub drive_c { return ($ENV{VMMC_WINEPREFIX} // abs_path("$build/../wineprefix") 
 # A program in the background: its number here; `environment` is set for it alone.
 sub launch {
     my ($environment, $program, @words) = @_;
+    return launch_bare($environment, "$build/ctl_background.exe", spell($program), @words);
+}
+
+# One that the test itself kills: end_all() cannot.
+sub launch_bare {
+    my ($environment, @words) = @_;
     local %ENV = (%ENV, VMMC_TEST_TIMEOUT => 150, %$environment);
-    my $pid = start("$scratch/background" . ++$runs, $launcher, $program, @words);
-    push @children, $pid;
+    my ($pid, $pipe) = start("$scratch/background" . ++$runs, $launcher, @words);
+    $children{$pid} = $pipe;
     return $pid;
 }
 
@@ -85,9 +92,9 @@ sub launch {
 sub complaints { return join '', map { slurp($_) } glob "$scratch/background*.err" }
 
 sub end_all {
-    kill 'TERM', $_ for @children;
-    waitpid $_, 0 for @children;
-    @children = ();
+    close $_ for values %children;
+    waitpid $_, 0 for keys %children;
+    %children = ();
 }
 
 END { my $code = $?; end_all(); $? = $code }
@@ -95,7 +102,7 @@ END { my $code = $?; end_all(); $? = $code }
 sub wait_for_end {
     my ($pid) = @_;
     waitpid $pid, 0;
-    @children = grep { $_ != $pid } @children;
+    delete $children{$pid};
     return $? >> 8;
 }
 

@@ -62,7 +62,7 @@ SKIP: {
 
 # ---- killed ----
 unlink $port;
-my $killed = launch({}, "$build/vmmcctl.exe", 'run', spell($program), 'server', '--port-file', spell($port));
+my $killed = launch_bare({}, "$build/vmmcctl.exe", 'run', spell($program), 'server', '--port-file', spell($port));
 ok(wait_for(sub { -s $port }), 'a program runs');
 kill 'KILL', `pgrep -P $killed` =~ /(\d+)/ ? $1 : $killed; # wine below its time limit
 wait_for_end($killed);
