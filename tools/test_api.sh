@@ -21,8 +21,10 @@ configure() {
     esac
 }
 
-# Output goes to a file: services that Wine starts would keep a pipe open.
-run() { "$root/tools/wine.sh" "$@" >"$output" 2>&1; }
+# Output goes to a file: services that Wine starts would keep a pipe open.  What tools/wine.sh does once is enough for all cases of
+# a program.
+list_cases() { "$root/tools/wine.sh" "$1" --list >"$output" 2>&1; }
+run_case() { API_ONLY=$2 timeout --kill-after=5 "$VMMC_TEST_TIMEOUT" wine "$1" >"$output" 2>&1; }
 
 # usage: report_failure PROGRAM CASE STATUS      A case that ended without a word of the harness is shown whole.
 report_failure() {
@@ -34,13 +36,13 @@ report_failure() {
 run_program() {
     local program=$1 pattern=$2 name result cases
     [ -z "${API_PEER_BUILD:-}" ] || export API_PEER=Z:$API_PEER_BUILD/$(basename "$program")
-    run "$program" --list || die "$program does not start: $(cat "$output")"
+    list_cases "$program" || die "$program does not start: $(cat "$output")"
     mapfile -t cases < <(tr -d '\r' <"$output")
     for name in "${cases[@]}"; do
         # shellcheck disable=SC2053
         [[ $name == $pattern ]] || continue
         result=0
-        API_ONLY=$name run "$program" || result=$?
+        run_case "$program" "$name" || result=$?
         case $result in
             0) passed=$((passed + 1)) ;;
             77) skipped=$((skipped + 1)) ;;
@@ -57,6 +59,7 @@ main() {
     configure "$2"
     export API_SECONDS=${API_SECONDS:-10} VMMC_TEST_TIMEOUT=${VMMC_TEST_TIMEOUT:-60}
     output=$(mktemp)
+    use_wine_prefix
     for program in "$programs"/api_${3:-*}.exe; do
         run_program "$program" "${4:-*}"
     done
