@@ -1,10 +1,11 @@
 /* background: runs a program, and ends it when its own input ends: by TerminateProcess(), of which Wine's server knows at
  * once.  Of a signal it learns later, and what comes for a socket of the dead in between ends the server (docs/design.md).
  * usage: background PROGRAM [ARGUMENT ...]      Its exit code is the program's. */
+#include "child.h"
+
 #include <windows.h>
 
 #include <stdio.h>
-#include <string.h>
 
 static DWORD WINAPI end_with_input(void *process)
 {
@@ -16,27 +17,16 @@ static DWORD WINAPI end_with_input(void *process)
     return 0;
 }
 
-/* What comes after this program's own name, as it was written. */
-static char *rest_of_command_line(void)
+int main(int argc, char **argv)
 {
-    char *line = GetCommandLineA();
-    line = *line == '"' ? strchr(line + 1, '"') + 1 : line + strcspn(line, " ");
-    return line + strspn(line, " ");
-}
-
-int main(void)
-{
-    STARTUPINFOA startup = { .cb = sizeof startup };
-    PROCESS_INFORMATION started;
-    DWORD code;
-    char *line = rest_of_command_line();
-    if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &started)) {
-        fprintf(stderr, "background: %s: not started, error %lu\n", line, GetLastError());
+    child_t child;
+    uint32_t code = 2;
+    if (argc < 2 || !child_start(&child, argv + 1, false)) {
+        fprintf(stderr, "background: %s: not started, error %lu\n", argc < 2 ? "no program" : argv[1], GetLastError());
         return 2;
     }
-    if (!CreateThread(NULL, 0, end_with_input, started.hProcess, 0, NULL))
-        TerminateProcess(started.hProcess, 2);
-    WaitForSingleObject(started.hProcess, INFINITE);
-    GetExitCodeProcess(started.hProcess, &code);
+    if (!CreateThread(NULL, 0, end_with_input, child.process, 0, NULL))
+        TerminateProcess(child.process, 2);
+    child_wait(&child, UINT32_MAX, &code);
     return (int)code;
 }

@@ -30,7 +30,8 @@ sub slurp {
     return scalar <$file>;
 }
 
-# Output goes to files: services that Wine starts would keep a pipe open.
+# Its number, and the pipe that is its input, which ends when that is closed or forgotten.  Output goes to files: services that Wine
+# starts would keep a pipe open.
 sub start {
     my ($out, @words) = @_;
     pipe my $input, my $pipe or die "pipe: $!";
