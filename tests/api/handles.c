@@ -145,9 +145,7 @@ static void reads_wait_whatever_is_set(void **state)
 /* Wine 8's own WriteFile never goes on once the kernel connection was full, whoever reads. */
 static DWORD how_much(void)
 {
-    const char *dll = getenv("EXPECT_DLL"), *enabled = getenv("VMMC_ENABLED");
-    bool ours = dll != NULL && strcmp(dll, "ours") == 0 && (enabled == NULL || strcmp(enabled, "0") != 0);
-    return ours ? 8 << 20 : 1 << 20;
+    return has_streams() ? 8 << 20 : 1 << 20;
 }
 
 static void take_much(void *context)

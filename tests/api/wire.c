@@ -246,6 +246,23 @@ void close_both(SOCKET a, SOCKET b)
     CHECK_IS(0, closesocket(b));
 }
 
+static bool is_ours(const char *dll) { return dll != NULL && strcmp(dll, "ours") == 0; }
+
+bool has_streams(void)
+{
+    const char *enabled = getenv("VMMC_ENABLED");
+    return is_ours(getenv("EXPECT_DLL")) && (enabled == NULL || strcmp(enabled, "0") != 0) &&
+           getenv("VMMC_EXCLUDE_PORTS") == NULL;
+}
+
+bool has_streams_to_peer(void)
+{
+    const char *peer = getenv("API_PEER_DLL");
+    return has_streams() && (peer == NULL || is_ours(peer));
+}
+
+size_t left_unread(bool is_stream) { return (is_stream ? 3 : 1) * 1024 * 1024; }
+
 /* ---- links ---- */
 
 static SOCKET link__listening(peer_t *peer, const char *role, const char *arguments)

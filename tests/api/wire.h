@@ -45,6 +45,13 @@ void expect_end(SOCKET s);
 void expect_end_or_reset(SOCKET s);
 void close_both(SOCKET a, SOCKET b);
 
+/* Whether the environment makes connections of this process with itself streams, and such with its peer. */
+bool has_streams(void);
+bool has_streams_to_peer(void);
+/* What a connection surely takes from who does not wait, once who has read from it for long stops.  The system's says that
+ * there is room when a third is free: where its reader stops shortly before that, it takes less than it could. */
+size_t left_unread(bool is_stream);
+
 /* One connection between the test and a peer process; either may be the listening end.  The peer's role is called with
  * "connect PORT ..." or "listen SLOT ..." as its first arguments and obtains its end by link_in_peer(). */
 typedef enum link_way { PEER_CONNECTS, PEER_LISTENS } link_way_t;
