@@ -67,7 +67,6 @@ typedef struct os_process_id {
 } os_process_id_t;
 
 os_process_id_t os_process_self(void);
-bool os_process_same(const os_process_id_t *a, const os_process_id_t *b);
 /* A handle by which the death of exactly that process can be seen, or 0 if it is gone or not ours to watch. */
 uintptr_t os_process_watch(const os_process_id_t *id);
 bool os_process_is_dead(uintptr_t watch);

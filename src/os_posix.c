@@ -185,11 +185,6 @@ os_process_id_t os_process_self(void)
     return (os_process_id_t){(uint32_t)getpid(), (uint32_t)start, (uint32_t)(start >> 32)};
 }
 
-bool os_process_same(const os_process_id_t *a, const os_process_id_t *b)
-{
-    return a->pid == b->pid && a->start_low == b->start_low && a->start_high == b->start_high;
-}
-
 uintptr_t os_process_watch(const os_process_id_t *id)
 {
     uint64_t start = start_time(id->pid);

@@ -215,7 +215,7 @@ os_process_id_t os_process_self(void)
     return id;
 }
 
-bool os_process_same(const os_process_id_t *a, const os_process_id_t *b)
+static bool is_same(const os_process_id_t *a, const os_process_id_t *b)
 {
     return a->pid == b->pid && a->start_low == b->start_low && a->start_high == b->start_high;
 }
@@ -226,7 +226,7 @@ uintptr_t os_process_watch(const os_process_id_t *id)
     HANDLE process = OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, FALSE, id->pid);
     if (!process)
         return 0;
-    if (!creation_time(process, &found) || !os_process_same(&found, id) || os_process_is_dead((uintptr_t)process)) {
+    if (!creation_time(process, &found) || !is_same(&found, id) || os_process_is_dead((uintptr_t)process)) {
         CloseHandle(process);
         return 0;
     }

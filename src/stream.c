@@ -153,7 +153,8 @@ void stream__wake_useful_writer(stream_t *stream)
         stream__wake_writer(stream);
 }
 
-word_t *stream__waiter_word(stream_t *stream, half_t *half)
+/* The shared word that tells the other side whom to wake for `half`. */
+static word_t *waiter_word(stream_t *stream, half_t *half)
 {
     if (!half->flow)
         return NULL;
@@ -171,7 +172,7 @@ static void show(half_t *half, word_t *shared, uint32_t number)
 
 /* The first of a half's sleepers is the one the other side wakes; when it leaves, it wakes the next.  Whoever waits for
  * another thread of this process only (`shared` is NULL) stands at the end. */
-void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number)
+static void arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number)
 {
     sleeper_t **at = &half->sleepers;
     while (!shared && *at)
@@ -182,7 +183,7 @@ void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32
     show(half, shared, number);
 }
 
-void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
+static void disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
 {
     bool was_first = half->sleepers == sleeper;
     sleeper_t **at = &half->sleepers;
@@ -197,13 +198,13 @@ void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
     wait_wake_own(next);
 }
 
-/* Like stream__disarm_locked(), but the number stays: the thread will be back, and is then armed already. */
+/* Like disarm_locked(), but the number stays: the thread will be back, and is then armed already. */
 static void step_out_locked(half_t *half, word_t *shared, sleeper_t *sleeper)
 {
     if (half->sleepers == sleeper && !sleeper->next)
         half->sleepers = NULL;
     else
-        stream__disarm_locked(half, shared, sleeper);
+        disarm_locked(half, shared, sleeper);
 }
 
 void stream__hide_locked(half_t *half, word_t *shared)
@@ -225,7 +226,7 @@ bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sle
     bool open = stream_is_attached(stream) && stream__gone(stream, socket) != STREAM_CANCELLED;
     if (open) {
         stream__hold(stream);
-        stream__arm_locked(half, stream__waiter_word(stream, half), sleeper, wait_number(waiter));
+        arm_locked(half, waiter_word(stream, half), sleeper, wait_number(waiter));
     }
     lock_release(&half->lock);
     return open;
@@ -234,7 +235,7 @@ bool stream_arm(stream_t *stream, half_t *half, uintptr_t socket, sleeper_t *sle
 void stream_disarm(stream_t *stream, half_t *half, sleeper_t *sleeper)
 {
     half_take(half);
-    stream__disarm_locked(half, stream__waiter_word(stream, half), sleeper);
+    disarm_locked(half, waiter_word(stream, half), sleeper);
     lock_release(&half->lock);
     stream__let_go(stream);
 }
@@ -376,7 +377,7 @@ static void abandon(wait_guard_t *guard)
     stream_guard_t *left = (stream_guard_t *)guard;
     half_t *half = left->half;
     half_take(half);
-    stream__disarm_locked(half, stream__waiter_word(left->stream, half), left->sleeper);
+    disarm_locked(half, waiter_word(left->stream, half), left->sleeper);
     if (half->busy && half->turn == left->sleeper->number)
         half->busy = false;
     stream__wake_local(half);
@@ -410,7 +411,7 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     bool at_a_glance;
     uint32_t sleeps = 0;
     half_take(half);
-    stream__arm_locked(half, outlook->count ? stream__waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
+    arm_locked(half, outlook->count ? waiter_word(stream, half) : NULL, &sleeper, wait_number(waiter));
     bool patient = half->patient;
     lock_release(&half->lock);
     wait_guard(waiter, &guard.guard);
@@ -426,11 +427,11 @@ static bool sleep_armed(stream_t *stream, half_t *half, const outlook_t *outlook
     }
     wait_unguard(waiter);
     half_take(half);
-    word_t *shared = outlook->count ? stream__waiter_word(stream, half) : NULL;
+    word_t *shared = outlook->count ? waiter_word(stream, half) : NULL;
     if (sleeps && half == &stream->rx)
         step_out_locked(half, shared, &sleeper);
     else
-        stream__disarm_locked(half, shared, &sleeper);
+        disarm_locked(half, shared, &sleeper);
     half->counters.sleeps += sleeps;
     lock_release(&half->lock);
     return at_a_glance && !sleeps;
@@ -449,7 +450,7 @@ bool stream__sleep(stream_t *stream, half_t *half, const outlook_t *outlook, uin
     spin_learn(&half->learnt_spin, paid);
     half->patient = !paid && wait_has_been_long(begun);
     if (!half->patient)
-        stream__hide_locked(half, stream__waiter_word(stream, half));
+        stream__hide_locked(half, waiter_word(stream, half));
     return hit || (!is_cancelled(outlook) && (deadline == STREAM_NEVER || os_now_us() < deadline));
 }
 

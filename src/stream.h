@@ -251,7 +251,6 @@ typedef struct transfer {
     bool peek;         /* receive only: leave the bytes */
     bool urgent;       /* send only: the last byte is */
     bool in_turn;      /* send only: between stream_begin_turn() and stream_end_turn() */
-    bool begun;        /* send only: bytes that belong before these have been accepted */
     bool tearable;     /* send only: a part is as welcome as the whole */
     view_t *view;      /* receive only: lend the bytes in place instead of copying them; see stream_borrow() */
     uint64_t deadline; /* on os_now_us(), or STREAM_NEVER */
@@ -265,11 +264,6 @@ int stream_begin_turn(stream_t *stream, uintptr_t socket);
 void stream_end_turn(stream_t *stream);
 /* Receive what is there, up to `count`; 0: end of stream. */
 int stream_receive(stream_t *stream, const transfer_t *transfer);
-/* The same with bytes that lie in several places, `transfer` saying how; no other thread's bytes come between.  Fewer than
- * asked for where one span alone would end early too; the kernel may have to carry the rest.  The total, or what stopped
- * the first span. */
-int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count);
-int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count);
 /* Take the urgent byte that waits (STREAM_AGAIN: none).  It is lost, with STREAM_NO_SPACE, if the transfer has no room. */
 int stream_receive_urgent(stream_t *stream, const transfer_t *transfer);
 /* Deliver urgent bytes in line (SO_OOBINLINE), or aside. */

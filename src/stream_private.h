@@ -33,8 +33,6 @@ int stream__break(stream_t *stream, const char *what);
 int stream__give_up(stream_t *stream, const char *what);
 /* Wake this process's threads on a half; called with its lock held. */
 void stream__wake_local(half_t *half);
-void stream__arm_locked(half_t *half, word_t *shared, sleeper_t *sleeper, uint32_t number);
-void stream__disarm_locked(half_t *half, word_t *shared, sleeper_t *sleeper);
 /* Nobody sleeps here any more: the other side need not look whether it has to wake somebody. */
 void stream__hide_locked(half_t *half, word_t *shared);
 /* Wake whoever sleeps at the other end of the direction that this side sends, or receives. */
@@ -42,8 +40,6 @@ void stream__wake_reader(stream_t *stream);
 void stream__wake_writer(stream_t *stream);
 /* Wake a sender that sleeps for want of room, if there is enough by now. */
 void stream__wake_useful_writer(stream_t *stream);
-/* The shared word that tells the other side whom to wake for `half`. */
-word_t *stream__waiter_word(stream_t *stream, half_t *half);
 
 /* Shared words of one direction as a thread last saw them: it sleeps until one of them is different. */
 typedef struct outlook {
@@ -99,9 +95,7 @@ typedef struct sight {
     uint32_t state, tail, switches;
 } sight_t;
 
-/* What stops a receive before it looks at anything; 0: nothing.  rx.lock held, as for all that follow. */
-int stream__check_receiver(stream_t *stream, uintptr_t socket);
-/* The same for a question about what has come. */
+/* What stops a question about what has come; 0: nothing.  rx.lock held, as for all that follow. */
 int stream__check_question(stream_t *stream, uintptr_t socket);
 /* True if the receiver has consented to a ring, now or before. */
 bool stream__consent(stream_t *stream);
@@ -151,16 +145,10 @@ int stream__wait_frozen(stream_t *stream, const transfer_t *transfer);
  * if there is no other before it, is taken, by the kernel if need be. */
 bool stream__promise_room(stream_t *stream);
 
-/* True: the rest of a message, the first `done` bytes of which have been accepted. */
-static inline bool stream__has_begun(const transfer_t *transfer, uint32_t done)
-{
-    return transfer->begun || done > 0;
-}
-
 /* What is not larger goes into the ring whole; of a send that may end with a part, all that fits in. */
 static inline uint32_t stream__largest_whole(const half_t *tx, const transfer_t *transfer, uint32_t done)
 {
-    bool may_end_early = !transfer->blocking && !transfer->tearable && !stream__has_begun(transfer, done);
+    bool may_end_early = !transfer->blocking && !transfer->tearable && done == 0;
     return may_end_early ? tx->ring.size : tx->ring.size / STREAM_WHOLE_SHARE;
 }
 

@@ -213,7 +213,7 @@ static int look_for_news(stream_t *stream, const transfer_t *transfer, uint32_t 
 {
     half_t *tx = &stream->tx;
     bool comes_again = !is_promised(tx) && room_is_coming(stream);
-    uint32_t us = !comes_again ? QUICK_LOOK_US : stream__has_begun(transfer, done) ? rest_us(tx) : 0;
+    uint32_t us = !comes_again ? QUICK_LOOK_US : done > 0 ? rest_us(tx) : 0;
     if (us && stream__look(tx, outlook, us)) {
         tx->full.stalled = false;
         return true;

@@ -71,7 +71,7 @@ int stream__check_question(stream_t *stream, uintptr_t socket)
 }
 
 /* What stops a receive before it looks at anything; 0: nothing. */
-int stream__check_receiver(stream_t *stream, uintptr_t socket)
+static int check_receiver(stream_t *stream, uintptr_t socket)
 {
     half_t *rx = &stream->rx;
     int gone = stream__gone(stream, socket);
@@ -189,7 +189,7 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool first
     half_t *rx = &stream->rx;
     sight_t sight;
     *verdict = STEP_DONE;
-    int stop = stream__check_receiver(stream, transfer->socket);
+    int stop = check_receiver(stream, transfer->socket);
     if (stop)
         return stop;
     if (stream__is_mine(rx) && !transfer->view)
@@ -482,37 +482,6 @@ int stream_borrow(stream_t *stream, const transfer_t *request, view_t *view)
         return receive_slowly(stream, &borrowing);
     int result = stream__show(stream, &borrowing, count);
     lock_release(&rx->lock);
-    return result;
-}
-
-/* Only the first span is waited for. */
-static int receive_spans(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
-{
-    transfer_t part = *transfer;
-    int done = 0;
-    for (unsigned i = 0; i < count; i++) {
-        part.bytes = spans[i].bytes;
-        part.count = spans[i].count;
-        int moved = receive_held(stream, &part);
-        if (moved < 0)
-            return done ? done : moved;
-        done += moved;
-        if (moved < (int)part.count)
-            break;
-        part.blocking = false;
-    }
-    return done;
-}
-
-int stream_receive_scatter(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
-{
-    half_t *rx = &stream->rx;
-    half_take(rx);
-    int result = stream__enter(stream, rx, transfer->socket);
-    if (result)
-        return result;
-    result = receive_spans(stream, transfer, spans, count);
-    stream__leave(stream, rx);
     return result;
 }
 

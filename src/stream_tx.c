@@ -225,41 +225,6 @@ __attribute__((noinline, cold)) static int send_slowly(stream_t *stream, const t
     return result;
 }
 
-static int send_spans(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
-{
-    transfer_t part = *transfer;
-    int done = 0;
-    for (unsigned i = 0; i < count; i++) {
-        part.bytes = spans[i].bytes;
-        part.count = spans[i].count;
-        part.urgent = transfer->urgent && i + 1 == count;
-        part.begun = done > 0;
-        int moved = part.count || count == 1 ? send_in_turn(stream, &part) : 0;
-        if (moved < 0)
-            return done && moved != STREAM_TIMEOUT ? done : moved;
-        done += moved;
-        if (moved < (int)part.count)
-            break;
-    }
-    return done;
-}
-
-int stream_send_gather(stream_t *stream, const transfer_t *transfer, const span_t *spans, unsigned count)
-{
-    half_t *tx = &stream->tx;
-    half_take(tx);
-    int result = stream__enter(stream, tx, transfer->socket);
-    if (result)
-        return result;
-    result = stream__take_turn(stream, transfer);
-    if (result == 0) {
-        result = send_spans(stream, transfer, spans, count);
-        stream__end_turn(tx);
-    }
-    stream__leave(stream, tx);
-    return result;
-}
-
 /* ---- the common case: in a ring, nothing else going on ---- */
 
 static inline bool sends_plainly(const stream_t *stream, uintptr_t socket)

@@ -129,22 +129,6 @@ static void receive_urgent(unsigned end, script_t *script)
     check_result(stream_receive_urgent(&stage.end[end], &transfer), 1);
 }
 
-static void gather(unsigned end, script_t *script)
-{
-    transfer_t parts[2] = {request(&stage.end[end], script, false), request(&stage.end[end], script, false)};
-    span_t spans[2] = {{parts[0].bytes, parts[0].count}, {parts[1].bytes, parts[1].count}};
-    stage_call_begins();
-    check_result(stream_send_gather(&stage.end[end], &parts[0], spans, 2), spans[0].count + spans[1].count);
-}
-
-static void scatter(unsigned end, script_t *script)
-{
-    transfer_t parts[2] = {request(&stage.end[end], script, true), request(&stage.end[end], script, true)};
-    span_t spans[2] = {{parts[0].bytes, parts[0].count}, {parts[1].bytes, parts[1].count}};
-    stage_call_begins();
-    check_result(stream_receive_scatter(&stage.end[end], &parts[0], spans, 2), spans[0].count + spans[1].count);
-}
-
 static void send_in_turn(unsigned end, script_t *script)
 {
     stream_t *stream = &stage.end[end];
@@ -462,8 +446,8 @@ static void scribble(unsigned end, script_t *script)
 
 static step_t *const steps[] = {
     lie_now, lie_later, send_now, receive_now, lie_now, lie_later, send_waiting, receive_waiting, peek, serve, demote,
-    ask_pending, ask_ready, send_urgently, receive_urgent, ask_urgent, shut, close_end, look_for_strays, gather,
-    scatter, send_in_turn, use_kernel, ask_state, arm, attach, spoil_wire, die, pass_time, be_honest, scribble,
+    ask_pending, ask_ready, send_urgently, receive_urgent, ask_urgent, shut, close_end, look_for_strays,
+    send_in_turn, use_kernel, ask_state, arm, attach, spoil_wire, die, pass_time, be_honest, scribble,
     reserve, commit, borrow, release, describe};
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);

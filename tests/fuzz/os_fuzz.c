@@ -190,11 +190,6 @@ os_process_id_t os_process_self(void)
     return (os_process_id_t){1, OS_FUZZ_START, 0};
 }
 
-bool os_process_same(const os_process_id_t *a, const os_process_id_t *b)
-{
-    return a->pid == b->pid && a->start_low == b->start_low && a->start_high == b->start_high;
-}
-
 uintptr_t os_process_watch(const os_process_id_t *id)
 {
     bool exists = id->pid >= 1 && id->pid <= OS_FUZZ_PROCESSES && id->start_low == OS_FUZZ_START && id->start_high == 0;

@@ -2,7 +2,7 @@
  * closes the socket; every store stays in its processor's store buffer for a while (x86-TSO).
  *
  * Models  wait.c       wait_page_wake(), sleep_in(), wait_sleep()
- *         stream.c     stream__sleep(), sleep_armed(), look_armed(), stream__arm_locked(), stream__disarm_locked(),
+ *         stream.c     stream__sleep(), sleep_armed(), look_armed(), arm_locked(), disarm_locked(),
  *                      step_out_locked(), stream__hide_locked(), stream__wake_local(), stream__wake_reader(), half_take(),
  *                      lock_release()
  *         stream_small.h  stream_send_clear()
