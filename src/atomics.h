@@ -63,6 +63,28 @@ static inline void cpu_pause(void)
     __builtin_ia32_pause();
 }
 
+/* Looks at *word, at most `looks` times (1 or more), until it is not `value`; true if it was something else then.  Relaxed: the
+ * caller loads it again.  The loop is entered in one line of code and left in the next.  Where all of it lies in one line the
+ * processor does not learn how often it goes round, and begins to load what a word announces only once it has the word: a
+ * quick exchange takes 1.2 to 1.4 times as long, whatever else moves the code (docs/performance.md, The fast path). */
+static inline bool word_poll(const word_t *word, uint32_t value, unsigned looks)
+{
+    uint32_t seen;
+    __asm__ volatile(".balign 64\n\t"
+                     ".nops 61\n"
+                     "1:\tmovl (%[word]), %[seen]\n\t"
+                     "cmpl %[value], %[seen]\n\t"
+                     "jne 2f\n\t"
+                     "pause\n\t"
+                     "subl $1, %[looks]\n\t"
+                     "jne 1b\n"
+                     "2:"
+                     : [looks] "+r"(looks), [seen] "=&r"(seen)
+                     : [word] "r"(word), [value] "r"(value)
+                     : "memory", "cc");
+    return seen != value;
+}
+
 /* What follows is not executed before all loads so far have their values. */
 static inline void cpu_await_loads(void)
 {

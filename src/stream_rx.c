@@ -296,13 +296,17 @@ static inline bool receives_plainly(const stream_t *stream, uintptr_t socket)
            !(rx->held.count | (uint32_t)rx->urgent.state) && !stream__gone(stream, socket);
 }
 
-static bool has_news(half_t *rx)
+/* Nobody sleeps here any more, now that there is something. */
+static bool saw_news(half_t *rx)
 {
-    if (load_relaxed(&rx->flow->tail) == rx->position)
-        return false;
     if (__builtin_expect(rx->shown != 0, 0))
         stream__hide_locked(rx, &rx->flow->reader);
     return true;
+}
+
+static bool has_news(half_t *rx)
+{
+    return load_relaxed(&rx->flow->tail) != rx->position && saw_news(rx);
 }
 
 static void let_pass(uint32_t ticks)
@@ -341,12 +345,7 @@ bool stream__glance(half_t *rx)
     uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
     if (since)
         return glance_in_flow(rx, since);
-    for (unsigned look = 0; look < GLANCES; look++) {
-        if (has_news(rx))
-            return true;
-        cpu_pause();
-    }
-    return false;
+    return word_poll(&rx->flow->tail, rx->position, GLANCES) && saw_news(rx);
 }
 
 /* In a ring, bytes there, no switch ahead, nothing else going on: how many of `count` bytes can be taken, else 0. */

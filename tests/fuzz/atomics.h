@@ -78,6 +78,14 @@ static inline void cpu_pause(void)
 {
 }
 
+static inline bool word_poll(const word_t *word, uint32_t value, unsigned looks)
+{
+    for (; looks; looks--)
+        if (load_relaxed(word) != value)
+            return true;
+    return false;
+}
+
 static inline void cpu_await_loads(void)
 {
 }

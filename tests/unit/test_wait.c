@@ -297,6 +297,38 @@ static void a_wild_state_word_neither_hangs_nor_crashes(void **state)
 
 /* ---- spinning ---- */
 
+typedef struct relay {
+    word_t there, back;
+} relay_t;
+
+static void *answer_each(void *argument)
+{
+    relay_t *relay = argument;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        while (!word_poll(&relay->there, round, 100))
+            ;
+        store_release(&relay->back, load_acquire(&relay->there));
+    }
+    return NULL;
+}
+
+static void a_poll_sees_what_another_thread_stores(void **state)
+{
+    relay_t relay = {0};
+    (void)state;
+    assert_false(word_poll(&relay.there, 0, 1));
+    assert_false(word_poll(&relay.there, 0, 60));
+    assert_true(word_poll(&relay.there, 1, 1));
+    pthread_t thread = unit_thread(answer_each, &relay);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        store_release(&relay.there, round + 1);
+        while (!word_poll(&relay.back, round, 100))
+            ;
+        assert_int_equal(load_acquire(&relay.back), round + 1);
+    }
+    unit_join(thread);
+}
+
 static void a_spin_ends_and_learning_stays_in_bounds(void **state)
 {
     uint32_t learnt = 0;
@@ -336,6 +368,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_slot_used_again_is_woken_by_those_who_knew_it_before),
         cmocka_unit_test(pages_that_are_none_are_refused),
         cmocka_unit_test(a_wild_state_word_neither_hangs_nor_crashes),
+        cmocka_unit_test(a_poll_sees_what_another_thread_stores),
         cmocka_unit_test(a_spin_ends_and_learning_stays_in_bounds),
     };
     return unit_main(argc, argv, tests);
