@@ -12,10 +12,18 @@ die() { note "$*"; exit 1; }
 runs_32() { /lib/ld-linux.so.2 --version >/dev/null 2>&1; }
 no_32="this machine's kernel runs 64-bit programs only (/lib/ld-linux.so.2 does not start)"
 
-# Sourcing scripts and all that they start find a `wine` that works here.
-use_wine_loader() {
-    runs_32 || [[ :$PATH: == *":$root/tools/wine64:"* ]] || export PATH=$root/tools/wine64:$PATH
+# usage: width_of FILE      32 or 64, by the machine type in a Windows program's header; nothing for another file
+width_of() {
+    local at
+    [[ $1 == *.exe && -f $1 ]] && at=$(od -A n -t u4 -j 60 -N 4 "$1") || return 0
+    case $(od -A n -t x2 -j $((at + 4)) -N 2 "$1") in
+        " 014c") echo 32 ;;
+        " 8664") echo 64 ;;
+    esac
 }
+
+# Sourcing scripts and all that they start find a `wine` that takes the loader of the program's own width.
+use_wine_loader() { [[ :$PATH: == *":$root/tools/loader:"* ]] || export PATH=$root/tools/loader:$PATH; }
 
 # A Wine prefix of the project's own, so that neither the user's settings nor the tests' disturb each other.
 use_wine_prefix() {
