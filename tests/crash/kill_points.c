@@ -41,7 +41,7 @@ static uint32_t own_number(void)
 static void end_now(uint32_t way)
 {
     if (way == KILL_BY_SIGNAL && os_futex_works())
-        linux_kill_self();
+        linux_kill(linux_own_number());
     TerminateProcess(GetCurrentProcess(), 9);
     Sleep(INFINITE);
 }

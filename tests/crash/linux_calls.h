@@ -19,15 +19,15 @@ static inline int linux_own_number(void)
 #endif
 }
 
-/* SIGKILL, which not even Wine sees coming. */
-static inline void linux_kill_self(void)
+/* SIGKILL for a process by its number in /proc: not even Wine sees it coming. */
+static inline void linux_kill(int number)
 {
 #ifdef _WIN64
     int64_t ignored;
-    __asm__ volatile("syscall" : "=a"(ignored) : "a"(62), "D"((int64_t)linux_own_number()), "S"(9) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "=a"(ignored) : "a"(62), "D"((int64_t)number), "S"(9) : "rcx", "r11", "memory");
 #else
     int ignored;
-    __asm__ volatile("int $0x80" : "=a"(ignored) : "a"(37), "b"(linux_own_number()), "c"(9) : "memory");
+    __asm__ volatile("int $0x80" : "=a"(ignored) : "a"(37), "b"(number), "c"(9) : "memory");
 #endif
 }
 
