@@ -23,7 +23,7 @@
 static const char usage[] =
     "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
     "       conduct pin server|client PROGRAM [ARGUMENT ...]   runs it on one of these two processors\n"
-    "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] TEST ...\n"
+    "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] [--wineserver PID] TEST ...\n"
     "TEST:  NAME:BYTES:[WORD-WORD...|mixed|MILLISECONDS]=VARIANT[@PLAYER][+NAME][/MILLISECONDS],...\n"
     "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
     "       a test that has MILLISECONDS of its own is taken once, at the start, and so is crowd\n"
@@ -31,6 +31,8 @@ static const char usage[] =
     "       a variant that has MILLISECONDS of its own is taken once in a block, in any state\n"
     "       a variant that has a NAME of its own takes that test instead, beside the others\n"
     "       --near-below waits before each slice until the cache-line round trip is under that\n"
+    "       --wineserver runs on the clients' processor where a client alone has to do with it (ready, empty, alone), and elsewhere\n"
+    "       where the scheduler has it: that changes by the minute, and a call of such a client takes 15 us or 50 by it\n"
     "Prints a line of JSON for each slice.\n";
 
 typedef struct {
@@ -55,6 +57,7 @@ static struct {
     const char *folder;
     unsigned seconds, slice_ms;
     double near_below; /* 0: take slices in any state */
+    int wineserver;    /* 0: none, or nobody is pinned */
     bench_test_t test[TESTS_MAX];
     unsigned tests;
     uint64_t end_ns;
@@ -160,9 +163,20 @@ static void take_apart(const bench_test_t *test)
     }
 }
 
+static void place_wineserver(const bench_test_t *test)
+{
+    static const char *const alone[] = {"ready", "empty", "alone"};
+    bool on_first = false;
+    for (unsigned i = 0; i < sizeof alone / sizeof *alone; i++)
+        on_first |= !strcmp(test->kind, alone[i]);
+    if (run.wineserver)
+        cores_place(run.wineserver, on_first);
+}
+
 static void take_block(const bench_test_t *test)
 {
     run.block++;
+    place_wineserver(test);
     if (test->has_crowd)
         take_apart(test);
     else
@@ -295,6 +309,8 @@ static void take_arguments(char **argument)
             run.slice_ms = (unsigned)take_number(*++argument);
         else if (!strcmp(*argument, "--near-below"))
             run.near_below = take_number(*++argument);
+        else if (!strcmp(*argument, "--wineserver"))
+            run.wineserver = (int)take_number(*++argument);
         else
             take_test(*argument);
 }

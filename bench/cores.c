@@ -22,6 +22,8 @@ static struct {
     void *argument;
 } second;
 
+static cpu_set_t allowed_at_start;
+
 static struct {
     _Alignas(LINE) _Atomic uint32_t there; /* first thread */
     _Alignas(LINE) _Atomic uint32_t back;  /* second thread */
@@ -79,11 +81,19 @@ void cores_start(void)
 {
     pthread_t thread;
     cpu_set_t other = nth_processor(CORES_SECOND);
+    sched_getaffinity(0, sizeof allowed_at_start, &allowed_at_start);
     cores_pin(CORES_FIRST);
     sem_init(&second.begun, 0, 0);
     sem_init(&second.ended, 0, 0);
     if (pthread_create(&thread, NULL, carry_out_tasks, NULL) || pthread_setaffinity_np(thread, sizeof other, &other))
         bench_fail("cannot start a thread on the second processor");
+}
+
+void cores_place(int process, bool on_first)
+{
+    cpu_set_t first;
+    sched_getaffinity(0, sizeof first, &first);
+    (void)sched_setaffinity(process, sizeof first, on_first ? &first : &allowed_at_start);
 }
 
 void cores_begin(cores_task_t *task, void *argument)

@@ -4,6 +4,8 @@
 #ifndef BENCH_CORES_H
 #define BENCH_CORES_H
 
+#include <stdbool.h>
+
 typedef void cores_task_t(void *argument);
 
 enum { CORES_SECOND, CORES_FIRST, CORES_COUNT };
@@ -13,6 +15,8 @@ void cores_pin(int processor);
 /* Pins the calling thread, which makes all later calls, to CORES_FIRST and starts the second. Ends the program where
  * there is only one processor. The second sleeps while it has no task. */
 void cores_start(void);
+/* Has another process run on CORES_FIRST only, or on any that cores_start() found. One that has ended is no fault. */
+void cores_place(int process, bool on_first);
 /* Gives the second thread a task; await its end before the next. */
 void cores_begin(cores_task_t *task, void *argument);
 void cores_await(void);

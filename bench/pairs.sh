@@ -134,13 +134,15 @@ end_players() {
     rm -f "$scratch"/*.in "$scratch"/*.out "$scratch"/*.groups "$scratch"/*.port "$scratch"/*.socket
 }
 
-# The wineserver works for all players; so its CPU time is theirs.
+# The wineserver works for all players; so its CPU time is theirs. Its number is in $wineserver, if it was found.
 find_wineserver() {
     local process
+    wineserver=''
     for process in /proc/[0-9]*; do
         [[ $(cat "$process/comm" 2>/dev/null) == wineserver* ]] || continue # Debian's has its bitness behind it
-        tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qx "WINEPREFIX=$WINEPREFIX" || continue
-        ps -o pgid= -p "${process#/proc/}" >"$scratch/common.groups"
+        tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qx "WINEPREFIX=$WINEPREFIX" || continue
+        wineserver=${process#/proc/}
+        ps -o pgid= -p "$wineserver" >"$scratch/common.groups"
     done
 }
 

@@ -152,6 +152,7 @@ static unsigned ask_streams(selection_t *all)
     all->kernel_members = 0;
     all->first_by_kernel = NULL;
     all->halfway = false;
+    full_fence(); /* stream_readable() wants one, of which a set needs no more */
     for (unsigned i = 0; i < all->count; i++) {
         member_t *member = &all->members[i];
         int answer = ask_stream(member);
@@ -453,7 +454,7 @@ static uint64_t deadline_of(const struct timeval *timeout)
 {
     if (!timeout)
         return STREAM_NEVER;
-    if (timeout->tv_sec < 0 || timeout->tv_usec < 0)
+    if (timeout->tv_sec < 0 || timeout->tv_usec < 0 || (timeout->tv_sec == 0 && timeout->tv_usec == 0))
         return 0;
     return os_now_us() + (uint64_t)timeout->tv_sec * 1000000u + (uint64_t)timeout->tv_usec;
 }
@@ -502,7 +503,7 @@ static int select_round(selection_t *all, uint32_t *learnt_spin)
         return select_by_kernel(all);
     if (ready)
         return is_time_for_kernel(all) && ask_kernel(all) < 0 ? SOCKET_ERROR : report(all);
-    uint64_t now = os_now_us();
+    uint64_t now = all->deadline ? os_now_us() : 0; /* who does not wait need not know the time */
     if (now < all->deadline && spin_for_news(all, spin_budget_us(learnt_spin))) {
         spin_learn(learnt_spin, true);
         return ASK_AGAIN;

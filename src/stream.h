@@ -311,7 +311,9 @@ void stream_describe(stream_t *stream, stream_facts_t *facts);
 
 /* ---- readiness ---- */
 
-/* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error. */
+/* 1 ready, 0 not, STREAM_BY_KERNEL: ask the kernel.  A readable stream has bytes, an end or an error.  Of two programs that
+ * send and then ask whether there is something to be read, as with TCP, one at least finds something if a full_fence() lies
+ * between the two. */
 int stream_readable(stream_t *stream, uintptr_t socket);
 int stream_writable(stream_t *stream, uintptr_t socket);
 #define STREAM_FULL_US 20000 /* what was not writable may be so for want of a reader after that, and has to be asked again */

@@ -361,7 +361,7 @@ static inline uint32_t find(stream_t *stream, uintptr_t socket, uint32_t count, 
 }
 
 /* In a plain ring: nothing in it, and nothing announced. */
-static bool is_quiet(const stream_t *stream)
+static inline bool is_quiet(const stream_t *stream)
 {
     const half_t *rx = &stream->rx;
     const flow_shm_t *flow = rx->flow;
@@ -437,20 +437,39 @@ void stream_received_from_sleeper(stream_t *stream)
     bias_leave();
 }
 
-bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances)
+/* In the half: 1 if there are bytes and 0 if there is nothing, for certain; -1: something else is going on. */
+static inline int ask_plainly(stream_t *stream, uintptr_t socket, bool glances)
+{
+    half_t *rx = &stream->rx;
+    if (stream__is_clear(stream, rx, socket, 1))
+        return 1;
+    if (!receives_plainly(stream, socket))
+        return -1;
+    if (stream__look_for(rx, 1) || (glances && stream__glance(rx) && stream__look_for(rx, 1))) {
+        stream__make_clear(rx);
+        return 1;
+    }
+    rx->plain = true;
+    return is_quiet(stream) ? 0 : -1;
+}
+
+/* In plain rings alone; -1: it cannot be told from here. */
+static inline int ask_in_half(stream_t *stream, uintptr_t socket, bool glances)
 {
     half_t *rx = &stream->rx;
     bool inside = bias_enter(&rx->bias);
     if (!inside && !half_try(rx))
-        return false;
-    bool readable = stream__is_clear(stream, rx, socket, 1);
-    if (!readable && find(stream, socket, 1, glances)) {
-        stream__make_clear(rx);
+        return -1;
+    int answer = ask_plainly(stream, socket, glances);
+    if (answer >= 0)
         half_offer(rx, inside);
-        readable = true;
-    }
     half_leave(rx, inside);
-    return readable;
+    return answer;
+}
+
+bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances)
+{
+    return ask_in_half(stream, socket, glances) == 1;
 }
 
 int stream_receive(stream_t *stream, const transfer_t *transfer)
@@ -562,6 +581,9 @@ input_t stream_input(stream_t *stream, uintptr_t socket)
 
 int stream_readable(stream_t *stream, uintptr_t socket)
 {
+    int answer = ask_in_half(stream, socket, false);
+    if (answer >= 0)
+        return answer;
     input_t input = stream_input(stream, socket);
     return input == INPUT_BY_KERNEL ? STREAM_BY_KERNEL : input != INPUT_NONE;
 }

@@ -250,9 +250,11 @@ tests_of() {
 
 # usage: conduct DRAW
 conduct() {
-    local test share=$(((seconds + draws - 1) / draws)) arguments=()
+    local test share=$(((seconds + draws - 1) / draws)) arguments=() placed=()
     for test in $(tests_of "$1"); do arguments+=("$test=$(parts_of "$test")"); done
-    "$bench_build/native/conduct" run "$scratch" --seconds "$share" --slice "$slice" "${near[@]}" "${arguments[@]}"
+    [ -z "$pin_ends" ] || [ -z "$wineserver" ] || placed=(--wineserver "$wineserver")
+    "$bench_build/native/conduct" run "$scratch" --seconds "$share" --slice "$slice" "${near[@]}" "${placed[@]}" \
+        "${arguments[@]}"
 }
 
 take_draws() {

@@ -112,12 +112,13 @@ static void take_round(void)
 {
     view_t view;
     count_writable_yes();
-    count_readable_no();
     count_receive_nothing();
+    count_readable_no();
     count_send_64_first();
     count_send_64();
     count_ready();
     count_readable_yes();
+    unit_check(stream_pending(&pair.end[1], pair.end[1].socket) == 2 * SMALL);
     count_receive_64_first();
     count_receive_64();
     unit_check(unit_send_small(&pair.end[0], pair.end[0].socket, bytes, SMALL) == SMALL);

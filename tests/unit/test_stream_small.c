@@ -312,6 +312,52 @@ static void nothing_is_told_at_once_only_where_nothing_else_is_the_matter(void *
     unit_pair_close(&pair);
 }
 
+/* What a select learns of a member, with the half and without it. */
+static const struct {
+    obstacle_t obstacle;
+    int readable;
+} members[] = {
+    {OBSTACLE(the_end_has_come), 1},        {OBSTACLE(the_receiver_is_broken), 1},
+    {OBSTACLE(something_was_left), 1},      {OBSTACLE(the_receiver_is_being_closed), 1},
+    {OBSTACLE(a_larger_ring_is_wanted), 0}, {OBSTACLE(receiving_is_shut), 0},
+    {OBSTACLE(it_is_leaving), 0},
+};
+
+static void a_member_of_a_set_is_told_from_one_that_something_else_is_the_matter_with(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    (void)state;
+    open_in_rings(&pair);
+    stream_t *stream = &pair.end[1];
+    for (unsigned i = 0; i < 2 * sizeof members / sizeof *members; i++) {
+        const obstacle_t *obstacle = &members[i / 2].obstacle;
+        if (i % 2)
+            let_somebody_take(&stream->rx);
+        else
+            assert_int_equal(stream_readable(stream, stream->socket), 0);
+        obstacle->put(&pair);
+        if (!(i % 2)) /* as a half_take() would, with which this side's reasons come */
+            stream->rx.plain = false;
+        int readable = stream_readable(stream, stream->socket);
+        obstacle->remove(&pair);
+        if (readable != members[i / 2].readable)
+            fail_msg("%s: %d", obstacle->name, readable);
+        let_somebody_take(&stream->rx);
+    }
+    assert_int_equal(stream_readable(stream, stream->socket), 0);
+    assert_int_equal(send_small(&pair, "xy", 2), 2);
+    assert_int_equal(stream_readable(stream, stream->socket), 1);
+    assert_int_equal(receive_small(&pair, &byte, 1), 1);
+    assert_int_equal(stream->rx.clear, 1);
+    assert_int_equal(stream_readable(stream, stream->socket), 1);
+    assert_int_equal(stream->rx.clear, 1); /* who asks takes no way away */
+    assert_int_equal(receive_small(&pair, &byte, 1), 1);
+    assert_int_equal(stream_readable(stream, stream->socket), 0);
+    assert_true(stream->rx.plain);
+    unit_pair_close(&pair);
+}
+
 static void a_message_that_has_no_room_is_not_begun(void **state)
 {
     unit_pair_t pair;
@@ -564,6 +610,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_in_a_senders_way_is_left_alone),
         cmocka_unit_test(what_is_in_a_receivers_way_is_left_alone),
         cmocka_unit_test(nothing_is_told_at_once_only_where_nothing_else_is_the_matter),
+        cmocka_unit_test(a_member_of_a_set_is_told_from_one_that_something_else_is_the_matter_with),
         cmocka_unit_test(a_message_that_has_no_room_is_not_begun),
         cmocka_unit_test(messages_use_a_stretch_up),
         cmocka_unit_test(a_stretch_ends_where_the_ring_does),
