@@ -14,6 +14,7 @@
 #define PARTS_OF_RING 4          /* larger pieces are published in parts, so that both ends copy at the same time */
 #define PART_MIN 4096u
 #define RING_GROWS_TO (2u << 20)
+#define NEAR_RING_GROWS_TO (1u << 20) /* what is larger leaves the cache that near processors share */
 #define FAR_RING_WORTH (64u << 20) /* what has moved so much is expected to move more, */
 #define ROOMY_RING_LAPS 64u        /* and who has been round a ring so often, to go on with such pieces */
 #define ROOMY_RING_PIECES 16u
@@ -85,10 +86,15 @@ int stream__take_offer(stream_t *stream)
 
 /* ---- growth ---- */
 
-/* `size` or more: enough for `bytes`, if a ring grows as far as that. */
-static uint32_t grown(uint32_t size, uint64_t bytes)
+static uint32_t largest_size(const half_t *tx)
 {
-    while (size < bytes && size < RING_GROWS_TO)
+    return tx->copying.is_far ? RING_GROWS_TO : NEAR_RING_GROWS_TO;
+}
+
+/* `size` or more: enough for `bytes`, if a ring grows as far as that. */
+static uint32_t grown(const half_t *tx, uint32_t size, uint64_t bytes)
+{
+    while (size < bytes && size < largest_size(tx))
         size *= 2;
     return size;
 }
@@ -98,8 +104,8 @@ static uint32_t grown(uint32_t size, uint64_t bytes)
 static uint32_t next_size(const half_t *tx, uint32_t count, bool blocking)
 {
     uint32_t size = tx->ring.size, laps = (tx->position - tx->ring_began) / size;
-    uint32_t wanted = grown(size * (blocking && laps < 4 ? 2 : 8), count);
-    return wanted < RING_GROWS_TO ? wanted : RING_GROWS_TO;
+    uint32_t wanted = grown(tx, size * (blocking && laps < 4 ? 2 : 8), count);
+    return wanted < largest_size(tx) ? wanted : largest_size(tx);
 }
 
 static void ask_for_ring(stream_t *stream, uint32_t wanted)
@@ -116,7 +122,7 @@ static void ask_for_ring(stream_t *stream, uint32_t wanted)
 /* Pieces that do not pass through the ring whole would in a larger one. */
 void stream__ask_for_fitting_ring(stream_t *stream, uint32_t count)
 {
-    ask_for_ring(stream, grown(stream->tx.ring.size, (uint64_t)count * STREAM_WHOLE_SHARE));
+    ask_for_ring(stream, grown(&stream->tx, stream->tx.ring.size, (uint64_t)count * STREAM_WHOLE_SHARE));
 }
 
 /* No line of a piece is one that the receiver has just read: those take longest to write. */
@@ -127,7 +133,7 @@ void stream__ask_for_roomy_ring(stream_t *stream, uint32_t count)
     if (tx->copying.is_far && moved >= FAR_RING_WORTH)
         ask_for_ring(stream, RING_GROWS_TO);
     else if (moved >= ROOMY_RING_LAPS * tx->ring.size)
-        ask_for_ring(stream, grown(tx->ring.size, (uint64_t)count * ROOMY_RING_PIECES));
+        ask_for_ring(stream, grown(tx, tx->ring.size, (uint64_t)count * ROOMY_RING_PIECES));
 }
 
 /* ---- waiting for room ---- */

@@ -241,6 +241,38 @@ static void pieces_that_go_on_get_a_ring_that_holds_many_of_them(void **state)
     assert_int_equal(ring_after(150, 8192), 131072);
 }
 
+/* The ring of a sender that runs out of room again and again. */
+static uint32_t ring_without_room(bool is_far)
+{
+    enum { PIECE = 262144, ROUNDS = 200 };
+    unit_pair_t pair;
+    uint32_t sent = 0, received = 0;
+    unit_pair_open(&pair, 16384, 4 << 20);
+    unit_promote(&pair);
+    half_t *tx = &pair.end[0].tx;
+    for (int round = 0; round < ROUNDS; round++) {
+        tx->copying.is_far = is_far;
+        tx->copying.farness = is_far ? COPY_FARNESS_MAX : 0;
+        int moved = unit_send(&pair.end[0], 7, sent, PIECE, false);
+        sent += moved > 0 ? (uint32_t)moved : 0;
+        if (moved < PIECE) {
+            unit_expect(&pair.end[1], 7, received, sent - received);
+            received = sent;
+        }
+    }
+    unit_expect(&pair.end[1], 7, received, sent - received);
+    uint32_t size = tx->ring.size;
+    unit_pair_close(&pair);
+    return size;
+}
+
+static void rings_stop_growing_where_near_processors_would_leave_their_cache(void **state)
+{
+    (void)state;
+    assert_int_equal(ring_without_room(false), 1 << 20);
+    assert_int_equal(ring_without_room(true), 2 << 20);
+}
+
 /* A process that dies with bytes of ours unread has its connections reset, which takes away what it has sent and is not
  * in our receive buffer yet.  The kernel tells of the reset once, perhaps to another thread, and then of an end.  Whoever
  * has announced those bytes is no liar. */
@@ -276,6 +308,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(bulk_to_a_far_receiver_gets_a_larger_ring_without_a_stall),
         cmocka_unit_test(a_receiver_gives_as_much_of_a_wish_as_it_may),
         cmocka_unit_test(pieces_that_go_on_get_a_ring_that_holds_many_of_them),
+        cmocka_unit_test(rings_stop_growing_where_near_processors_would_leave_their_cache),
         cmocka_unit_test(announced_bytes_that_the_kernel_loses_are_a_reset_and_no_lie),
     };
     return unit_main(argc, argv, tests);
