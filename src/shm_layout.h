@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define SHM_VERSION 4u
+#define SHM_VERSION 5u
 #define SHM_AT(type, field, offset) static_assert(offsetof(type, field) == (offset), #type "." #field " is ABI")
 #define SHM_SIZE(type, size) static_assert(sizeof(type) == (size), #type " is ABI")
 
@@ -151,6 +151,7 @@ SHM_AT(arena_shm_t, lending, 4096 + 131072 + 1310720 + 2097152);
  *   urgent[n & 3]    sender    receiver  where urgent byte n lies, and its value; of more than four the oldest are lost
  *   writer           sender    receiver  waiter number of a sleeping sender, 0: none
  *   wanted           sender    receiver  a hint: ring capacity in bytes that would have avoided a stall
+ *   in_kernel        sender    receiver  1: in a kernel call whose bytes `tail` will tell of; release before it, and after `tail`
  *   head             receiver  sender    release after copying out; acquire before overwriting
  *   reader           receiver  sender    waiter number of a sleeping receiver, 0: none
  *   followed         receiver  sender    switches acted upon; release after `offer`
@@ -199,6 +200,7 @@ typedef struct flow_shm {
     urgent_shm_t urgent[FLOW_URGENTS];
     _Alignas(SHM_LINE) word_t writer;
     word_t wanted;
+    word_t in_kernel;
     _Alignas(SHM_LINE) word_t head;
     _Alignas(SHM_LINE) word_t reader;
     word_t followed;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define BORROWED_RING_MAX (1u << 20)
+#define ANNOUNCEMENT_US 200
 
 static sight_t look(const half_t *rx)
 {
@@ -31,6 +32,34 @@ static int offer_ring(stream_t *stream, uint32_t bytes)
     return 0;
 }
 
+/* The sender announces what it has sent when its kernel call returns, which may take longer than the whole of our program's
+ * part in an exchange: a moment is given to it, or two programs that take turns would never come to a ring. */
+static bool is_announced_soon(half_t *rx, uint32_t come)
+{
+    for (uint64_t until = os_now_us() + ANNOUNCEMENT_US;; os_yield(0)) {
+        bool sending = load_acquire(&rx->flow->in_kernel);
+        int32_t announced = (int32_t)(load_acquire(&rx->flow->tail) - rx->position);
+        if (announced >= 0 && come <= (uint32_t)announced)
+            return true;
+        if (!sending)
+            rx->never = true; /* what it had sent when we asked for `come` is announced: the rest is somebody else's */
+        if (!sending || os_now_us() >= until)
+            return false;
+    }
+}
+
+/* More may have come than is announced, and the kernel's own calls have shown it to the program, which must not be told of
+ * less by its next call. */
+static bool kernel_shows_more(stream_t *stream)
+{
+    half_t *rx = &stream->rx;
+    if (is_announced_soon(rx, stream->kernel->pending(stream->socket)))
+        return false;
+    if (rx->never)
+        log_info("socket %lu: bytes came around the library; it receives by the kernel", (unsigned long)stream->socket);
+    return true;
+}
+
 /* True if the receiver has consented to a ring, now or before: its kernel bytes are announced from here on, and no
  * thread of this process may sleep in a kernel call that would take them. */
 bool stream__consent(stream_t *stream)
@@ -41,7 +70,7 @@ bool stream__consent(stream_t *stream)
     if (!rx->flow || rx->never || rx->kernel_calls)
         return false;
     uint32_t state = load_acquire(&rx->flow->state);
-    if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL))
+    if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL) || kernel_shows_more(stream))
         return false;
     uint32_t wanted = load_relaxed(&rx->flow->wanted);
     bool larger = wanted > stream->ring_bytes && wanted <= stream->ring_max_bytes && (wanted & (wanted - 1)) == 0;
@@ -54,13 +83,15 @@ bool stream__consent(stream_t *stream)
     return true;
 }
 
-void stream__consent_if_asked(stream_t *stream)
+bool stream__consent_if_asked(stream_t *stream)
 {
     half_t *rx = &stream->rx;
+    bool later = false;
     half_take(rx);
     if (stream_is_attached(stream) && !load_relaxed(&stream->closing) && load_relaxed(&rx->flow->wanted))
-        stream__consent(stream);
+        later = !stream__consent(stream) && !rx->never && !rx->kernel_calls && load_relaxed(&rx->flow->in_kernel);
     lock_release(&rx->lock);
+    return later;
 }
 
 /* ---- following the sender ---- */

@@ -125,8 +125,7 @@ bool stream_serve_peer(stream_t *stream)
             more = restore(stream);
     }
     lock_release(&tx->lock);
-    stream__consent_if_asked(stream);
-    return more;
+    return stream__consent_if_asked(stream) || more;
 }
 
 /* ---- the receiver's side ---- */

@@ -93,11 +93,14 @@ static int send_by_ring(stream_t *stream, const transfer_t *transfer, uint32_t d
 
 static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
+    half_t *tx = &stream->tx;
+    store_release(&tx->flow->in_kernel, 1);
     int moved = stream->kernel->send(stream->socket, bytes, count);
     if (moved > 0) {
         publish(stream, bytes, (uint32_t)moved, urgent && moved == (int)count);
-        stream->tx.counters.by_kernel += (uint32_t)moved;
+        tx->counters.by_kernel += (uint32_t)moved;
     }
+    store_release(&tx->flow->in_kernel, 0); /* pairs with the acquire in stream_follow.c, is_announced_soon() */
     return moved == STREAM_AGAIN ? 0 : moved;
 }
 

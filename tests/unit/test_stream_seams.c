@@ -92,6 +92,70 @@ static void a_peek_goes_on_behind_a_mark_at_a_seam(void **state)
     unit_pair_close(&pair);
 }
 
+/* ---- bytes are in the kernel connection before they are announced ---- */
+
+static unit_pair_t *interrupted;
+static void (*look_meanwhile)(stream_t *receiver);
+
+static int send_and_look(uintptr_t socket, const void *bytes, uint32_t count)
+{
+    int moved = unit_kernel.send(socket, bytes, count);
+    look_meanwhile(&interrupted->end[1]);
+    return moved;
+}
+
+/* The receiver looks when the sender's first bytes have come and are not announced yet. */
+static void look_between(unit_pair_t *pair, void (*look)(stream_t *receiver))
+{
+    kernel_calls_t slow = unit_kernel;
+    slow.send = send_and_look;
+    interrupted = pair;
+    look_meanwhile = look;
+    pair->end[0].kernel = &slow;
+    assert_int_equal(unit_send(&pair->end[0], SEED, 0, FIRST, true), FIRST);
+    pair->end[0].kernel = &unit_kernel;
+}
+
+static void expect_by_kernel(stream_t *receiver)
+{
+    uint8_t bytes[FIRST];
+    unit_check(peek(receiver, bytes, sizeof bytes) == STREAM_BY_KERNEL);
+    unit_check(stream_pending(receiver, receiver->socket) == STREAM_BY_KERNEL);
+    unit_check(stream_readable(receiver, receiver->socket) == STREAM_BY_KERNEL);
+}
+
+static void what_the_kernel_has_shown_stays_to_be_seen(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    unit_pair_open(&pair, RING, RING);
+    look_between(&pair, expect_by_kernel);
+    stream_t *receiver = &pair.end[1];
+    assert_int_equal(stream_pending(receiver, receiver->socket), FIRST);
+    assert_int_equal(unit_send(&pair.end[0], SEED, FIRST, LAST, true), LAST);
+    assert_int_equal(pair.end[0].tx.carrier, CARRIER_RING);
+    unit_expect(receiver, SEED, 0, FIRST + LAST);
+    unit_pair_close(&pair);
+}
+
+static void expect_another_look(stream_t *receiver)
+{
+    unit_check(stream_serve_peer(receiver));
+    unit_check(!receiver->rx.consented);
+}
+
+static void the_watcher_comes_again_for_what_is_not_announced(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    unit_pair_open(&pair, RING, RING);
+    store_release(&pair.end[0].tx.flow->wanted, RING);
+    look_between(&pair, expect_another_look);
+    assert_false(stream_serve_peer(&pair.end[1]));
+    assert_true(pair.end[1].rx.consented);
+    unit_pair_close(&pair);
+}
+
 /* ---- the other process is dead, and the kernel connection says nothing of it ---- */
 
 static void with_death(unit_pair_t *pair, int survivor, void (*look)(unit_pair_t *pair))
@@ -184,6 +248,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_can_be_received_counts_all_that_has_come),
         cmocka_unit_test(a_peek_sees_through_three_carriers),
         cmocka_unit_test(a_peek_goes_on_behind_a_mark_at_a_seam),
+        cmocka_unit_test(what_the_kernel_has_shown_stays_to_be_seen),
+        cmocka_unit_test(the_watcher_comes_again_for_what_is_not_announced),
         cmocka_unit_test(a_dead_sender_ends_its_stream_behind_the_last_seam),
         cmocka_unit_test(a_dead_sender_resets_its_stream_behind_the_last_seam),
         cmocka_unit_test(bytes_that_a_dead_sender_has_not_announced_are_the_kernels),

@@ -112,6 +112,24 @@ static void they_come_before_the_first_ring(void **state)
     unit_pair_close(&pair);
 }
 
+static void read_before_consent_they_keep_it_away(void **state)
+{
+    unit_pair_t pair;
+    (void)state;
+    unit_pair_open(&pair, 4096, 4096);
+    stray(&pair, "stray");
+    assert_true(stream_enter_kernel(&pair.end[1], &pair.end[1].rx, pair.end[1].socket));
+    expect_text(&pair, "stray");
+    stream_leave_kernel(&pair.end[1], &pair.end[1].rx, 5);
+    for (uint32_t sent = 0; sent < 3000; sent += 1000) {
+        assert_int_equal(unit_send(&pair.end[0], 1, sent, 1000, true), 1000);
+        assert_int_equal(receive_now(&pair), STREAM_BY_KERNEL);
+        unit_kernel_expect(pair.fd[1], 1, sent, 1000);
+    }
+    assert_int_equal(pair.end[0].tx.carrier, CARRIER_KERNEL);
+    unit_pair_close(&pair);
+}
+
 /* The kernel's order is kept: what was announced lies behind them, and the last of it is found when all has been told. */
 static void amid_announced_bytes_nothing_is_lost(void **state)
 {
@@ -221,6 +239,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(announced_bytes_are_none),
         cmocka_unit_test(they_come_behind_what_is_in_the_ring),
         cmocka_unit_test(they_come_before_the_first_ring),
+        cmocka_unit_test(read_before_consent_they_keep_it_away),
         cmocka_unit_test(amid_announced_bytes_nothing_is_lost),
         cmocka_unit_test(an_end_that_nobody_announced_is_the_end),
         cmocka_unit_test(a_sleeping_receiver_wakes_for_them),
