@@ -223,6 +223,8 @@ static void take_all(void)
     take_cycle(start, true);
     while (!time_is_up())
         take_cycle(start, false);
+    if (run.wineserver)
+        cores_place(run.wineserver, false);
 }
 
 static void fail_usage(const char *what)

@@ -171,6 +171,13 @@ static void both_directions_at_once_while_small_rings_overflow(void **state)
 
 enum { BULK_PIECE = 16384, BULK_RING = 16 * BULK_PIECE, BULK = 80 << 20 };
 
+/* Whatever the processors of this machine say. */
+static void place_receiver(half_t *tx, bool is_far)
+{
+    tx->copying.is_far = is_far;
+    tx->copying.farness = is_far ? COPY_FARNESS_MAX : 0;
+}
+
 /* Moves much, never more than a piece ahead of the reader.  The ring that it ends with; *early: the one half-way. */
 static uint32_t move_bulk(bool is_far, uint32_t receivers_max, uint32_t *early)
 {
@@ -181,8 +188,7 @@ static uint32_t move_bulk(bool is_far, uint32_t receivers_max, uint32_t *early)
     unit_promote(&pair);
     half_t *tx = &pair.end[0].tx, *rx = &pair.end[1].rx;
     for (uint32_t moved = 0; moved < BULK; moved += BULK_PIECE) {
-        tx->copying.is_far = is_far; /* whatever the processors of this machine say */
-        tx->copying.farness = is_far ? COPY_FARNESS_MAX : 0;
+        place_receiver(tx, is_far);
         assert_int_equal(unit_send(&pair.end[0], 6, moved, BULK_PIECE, true), BULK_PIECE);
         unit_expect(&pair.end[1], 6, moved, BULK_PIECE);
         if (moved < BULK / 2)
@@ -221,7 +227,7 @@ static uint32_t ring_after(uint32_t laps, uint32_t piece)
     unit_promote(&pair);
     half_t *tx = &pair.end[0].tx;
     for (uint32_t moved = 0; moved < laps * FIRST; moved += piece) {
-        tx->copying.is_far = false;
+        place_receiver(tx, false);
         assert_int_equal(unit_send(&pair.end[0], 6, moved, piece, true), piece);
         unit_expect(&pair.end[1], 6, moved, piece);
     }
@@ -251,8 +257,7 @@ static uint32_t ring_without_room(bool is_far)
     unit_promote(&pair);
     half_t *tx = &pair.end[0].tx;
     for (int round = 0; round < ROUNDS; round++) {
-        tx->copying.is_far = is_far;
-        tx->copying.farness = is_far ? COPY_FARNESS_MAX : 0;
+        place_receiver(tx, is_far);
         int moved = unit_send(&pair.end[0], 7, sent, PIECE, false);
         sent += moved > 0 ? (uint32_t)moved : 0;
         if (moved < PIECE) {
