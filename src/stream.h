@@ -129,6 +129,8 @@ typedef struct half {
     uint32_t part;         /* sender: larger pieces are published in parts of that size */
     vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */
     bool consented;        /* receiver */
+    uint32_t told_to;      /* receiver: the program has been told of bytes up to here before they were announced, */
+    uint8_t patience;      /* ... and so often a receive still waits for that */
     bool never;            /* no ring for this direction, ever */
     bool shut;             /* by this side */
     bool strayed;          /* receiver: bytes came around us, and the sender has been asked to leave */

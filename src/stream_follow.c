@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #define BORROWED_RING_MAX (1u << 20)
-#define ANNOUNCEMENT_US 200
 
 static sight_t look(const half_t *rx)
 {
     sight_t sight;
+    /* Before `tail`, which tells of all that it had sent if it is in no kernel call. */
+    sight.sending = rx->carrier == CARRIER_KERNEL && load_acquire(&rx->flow->in_kernel);
     sight.state = load_acquire(&rx->flow->state);
     sight.tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_small.h, stream__publish() */
     sight.switches = load_acquire(&rx->flow->switches);
@@ -32,32 +33,12 @@ static int offer_ring(stream_t *stream, uint32_t bytes)
     return 0;
 }
 
-/* The sender announces what it has sent when its kernel call returns, which may take longer than the whole of our program's
- * part in an exchange: a moment is given to it, or two programs that take turns would never come to a ring. */
-static bool is_announced_soon(half_t *rx, uint32_t come)
+/* Bytes that came around us have been read already: no more are announced than the sender has sent, and it is in no kernel
+ * call that would be announced later.  The first switch would not fit what has been taken. */
+static bool has_read_strays(const half_t *rx)
 {
-    for (uint64_t until = os_now_us() + ANNOUNCEMENT_US;; os_yield(0)) {
-        bool sending = load_acquire(&rx->flow->in_kernel);
-        int32_t announced = (int32_t)(load_acquire(&rx->flow->tail) - rx->position);
-        if (announced >= 0 && come <= (uint32_t)announced)
-            return true;
-        if (!sending)
-            rx->never = true; /* what it had sent when we asked for `come` is announced: the rest is somebody else's */
-        if (!sending || os_now_us() >= until)
-            return false;
-    }
-}
-
-/* More may have come than is announced, and the kernel's own calls have shown it to the program, which must not be told of
- * less by its next call. */
-static bool kernel_shows_more(stream_t *stream)
-{
-    half_t *rx = &stream->rx;
-    if (is_announced_soon(rx, stream->kernel->pending(stream->socket)))
-        return false;
-    if (rx->never)
-        log_info("socket %lu: bytes came around the library; it receives by the kernel", (unsigned long)stream->socket);
-    return true;
+    bool sending = load_acquire(&rx->flow->in_kernel);
+    return (int32_t)(load_acquire(&rx->flow->tail) - rx->position) < 0 && !sending;
 }
 
 /* True if the receiver has consented to a ring, now or before: its kernel bytes are announced from here on, and no
@@ -70,8 +51,13 @@ bool stream__consent(stream_t *stream)
     if (!rx->flow || rx->never || rx->kernel_calls)
         return false;
     uint32_t state = load_acquire(&rx->flow->state);
-    if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL) || kernel_shows_more(stream))
+    if (!(state & FLOW_ANNOUNCING) || (state & FLOW_FINAL))
         return false;
+    if (has_read_strays(rx)) {
+        log_info("socket %lu: bytes came around the library; it receives by the kernel", (unsigned long)stream->socket);
+        rx->never = true;
+        return false;
+    }
     uint32_t wanted = load_relaxed(&rx->flow->wanted);
     bool larger = wanted > stream->ring_bytes && wanted <= stream->ring_max_bytes && (wanted & (wanted - 1)) == 0;
     if (offer_ring(stream, larger ? wanted : stream->ring_bytes) != 0) {
@@ -83,15 +69,13 @@ bool stream__consent(stream_t *stream)
     return true;
 }
 
-bool stream__consent_if_asked(stream_t *stream)
+void stream__consent_if_asked(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    bool later = false;
     half_take(rx);
     if (stream_is_attached(stream) && !load_relaxed(&stream->closing) && load_relaxed(&rx->flow->wanted))
-        later = !stream__consent(stream) && !rx->never && !rx->kernel_calls && load_relaxed(&rx->flow->in_kernel);
+        stream__consent(stream);
     lock_release(&rx->lock);
-    return later;
 }
 
 /* ---- following the sender ---- */

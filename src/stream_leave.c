@@ -125,7 +125,8 @@ bool stream_serve_peer(stream_t *stream)
             more = restore(stream);
     }
     lock_release(&tx->lock);
-    return stream__consent_if_asked(stream) || more;
+    stream__consent_if_asked(stream);
+    return more;
 }
 
 /* ---- the receiver's side ---- */

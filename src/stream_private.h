@@ -79,9 +79,8 @@ void stream__let_go(stream_t *stream);
 int stream__enter(stream_t *stream, half_t *half, uintptr_t socket);
 void stream__leave(stream_t *stream, half_t *half);
 
-/* The sender has filled the kernel connection and nobody reads: let it have a ring, if that can be.  True: it cannot be
- * told for an instant. */
-bool stream__consent_if_asked(stream_t *stream);
+/* The sender has filled the kernel connection and nobody reads: let it have a ring, if that can be. */
+void stream__consent_if_asked(stream_t *stream);
 /* Tell the sender FLOW_READER_* bits; rx.lock held. */
 void stream__tell_sender(stream_t *stream, uint32_t bits);
 /* A frozen sender gives up on its receiver: if that is gone, the kernel tells; otherwise the connection is reset. */
@@ -94,6 +93,7 @@ void stream__leave_sending(stream_t *stream, tx_event_t event);
  * switches after the tail they precede. */
 typedef struct sight {
     uint32_t state, tail, switches;
+    bool sending; /* in a kernel call whose bytes `tail` does not tell of yet, while the kernel is the carrier */
 } sight_t;
 
 /* What stops a question about what has come; 0: nothing.  rx.lock held, as for all that follow. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define GLANCES 60
+#define ANNOUNCEMENT_LOOKS 4
 #define MAX_RETRIES 8 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
 
 /* ---- the end ---- */
@@ -119,6 +120,34 @@ static bool kernel_runs_ahead(stream_t *stream)
     return true;
 }
 
+/* The sender's kernel call has not returned, but the kernel's own calls may have shown the program what it sends, before this
+ * receiver consented; the program must not be told of less afterwards.  All that is in the kernel, or 0 if the sender has
+ * announced it. */
+static uint32_t sent_unannounced(stream_t *stream, const sight_t *sight)
+{
+    half_t *rx = &stream->rx;
+    if (!sight->sending || sight->switches != rx->switches)
+        return 0;
+    uint32_t come = stream->kernel->pending(stream->socket);
+    return (int32_t)(rx->position + come - sight->tail) > 0 ? come : 0;
+}
+
+/* The program has been told of more than is announced, and asks for it.  Gives the sender an instant, but not for ever. */
+static bool announcement_is_due(half_t *rx, uint32_t wanted, const sight_t *sight, int64_t count)
+{
+    if (rx->patience == 0)
+        return false;
+    if (!sight->sending || sight->switches != rx->switches || (int32_t)(rx->told_to - sight->tail) <= 0)
+        rx->patience = 0;
+    if (rx->patience == 0 || count >= wanted)
+        return false;
+    rx->patience--;
+    lock_release(&rx->lock);
+    os_yield(UINT32_MAX);
+    half_take(rx);
+    return true;
+}
+
 /* What a step's result is good for. */
 typedef enum verdict {
     STEP_DONE,  /* bytes, an end or an error */
@@ -215,6 +244,10 @@ static int receive_step(stream_t *stream, const transfer_t *transfer, bool first
         if (end != 1)
             return end;
         *verdict = !transfer->blocking && transfer->count && kernel_runs_ahead(stream) ? STEP_RETRY : STEP_SLEEP;
+        return STREAM_AGAIN;
+    }
+    if (announcement_is_due(rx, transfer->count, &sight, count)) {
+        *verdict = STEP_RETRY;
         return STREAM_AGAIN;
     }
     if (transfer->count == 0)
@@ -522,6 +555,12 @@ static int64_t count_arrived(stream_t *stream)
     for (;;) {
         bool dead = sender_process_died(stream);
         int64_t present = stream__available(stream, &sight);
+        uint32_t shown = present >= 0 ? sent_unannounced(stream, &sight) : 0;
+        if (shown) {
+            rx->told_to = rx->position + shown;
+            rx->patience = ANNOUNCEMENT_LOOKS;
+            return shown;
+        }
         if (present == 0)
             return check_end(stream, &sight, dead) == STREAM_BY_KERNEL ? STREAM_BY_KERNEL : 0;
         if (present < 0)
@@ -565,6 +604,8 @@ static input_t look_at_input(stream_t *stream, uintptr_t socket)
     int64_t count = takeable(stream, &nothing, &sight, false);
     if (count)
         return count > 0 ? INPUT_BYTES : count == STREAM_AGAIN ? INPUT_NONE : INPUT_FAILED;
+    if (sent_unannounced(stream, &sight))
+        return INPUT_BYTES;
     int end = check_end(stream, &sight, dead);
     if (end == STREAM_BY_KERNEL)
         return INPUT_BY_KERNEL;

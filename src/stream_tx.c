@@ -100,7 +100,7 @@ static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count
         publish(stream, bytes, (uint32_t)moved, urgent && moved == (int)count);
         tx->counters.by_kernel += (uint32_t)moved;
     }
-    store_release(&tx->flow->in_kernel, 0); /* pairs with the acquire in stream_follow.c, is_announced_soon() */
+    store_release(&tx->flow->in_kernel, 0); /* pairs with the acquire in stream_follow.c, look() */
     return moved == STREAM_AGAIN ? 0 : moved;
 }
 

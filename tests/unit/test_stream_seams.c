@@ -104,24 +104,23 @@ static int send_and_look(uintptr_t socket, const void *bytes, uint32_t count)
     return moved;
 }
 
-/* The receiver looks when the sender's first bytes have come and are not announced yet. */
-static void look_between(unit_pair_t *pair, void (*look)(stream_t *receiver))
+/* The receiver looks when the sender's first bytes have come, but no more than `sent` are announced. */
+static void look_between(unit_pair_t *pair, void (*look)(stream_t *receiver), uint32_t sent)
 {
     kernel_calls_t slow = unit_kernel;
     slow.send = send_and_look;
     interrupted = pair;
     look_meanwhile = look;
     pair->end[0].kernel = &slow;
-    assert_int_equal(unit_send(&pair->end[0], SEED, 0, FIRST, true), FIRST);
+    assert_int_equal(unit_send(&pair->end[0], SEED, sent, FIRST - sent, true), FIRST - sent);
     pair->end[0].kernel = &unit_kernel;
 }
 
-static void expect_by_kernel(stream_t *receiver)
+static void expect_to_be_told(stream_t *receiver)
 {
-    uint8_t bytes[FIRST];
-    unit_check(peek(receiver, bytes, sizeof bytes) == STREAM_BY_KERNEL);
-    unit_check(stream_pending(receiver, receiver->socket) == STREAM_BY_KERNEL);
-    unit_check(stream_readable(receiver, receiver->socket) == STREAM_BY_KERNEL);
+    unit_check(stream_pending(receiver, receiver->socket) == FIRST);
+    unit_check(stream_readable(receiver, receiver->socket) == 1);
+    unit_check(receiver->rx.consented);
 }
 
 static void what_the_kernel_has_shown_stays_to_be_seen(void **state)
@@ -129,7 +128,7 @@ static void what_the_kernel_has_shown_stays_to_be_seen(void **state)
     unit_pair_t pair;
     (void)state;
     unit_pair_open(&pair, RING, RING);
-    look_between(&pair, expect_by_kernel);
+    look_between(&pair, expect_to_be_told, 0);
     stream_t *receiver = &pair.end[1];
     assert_int_equal(stream_pending(receiver, receiver->socket), FIRST);
     assert_int_equal(unit_send(&pair.end[0], SEED, FIRST, LAST, true), LAST);
@@ -138,21 +137,42 @@ static void what_the_kernel_has_shown_stays_to_be_seen(void **state)
     unit_pair_close(&pair);
 }
 
-static void expect_another_look(stream_t *receiver)
+/* HALF of them are announced, and a thread receives all that it has been told of when the others are, too. */
+enum { HALF = FIRST / 2 };
+
+static void *receive_first(void *argument)
 {
-    unit_check(stream_serve_peer(receiver));
-    unit_check(!receiver->rx.consented);
+    stream_t *receiver = argument;
+    uint8_t bytes[FIRST];
+    unit_check(unit_receive(receiver, bytes, sizeof bytes, true) == FIRST);
+    unit_check(unit_fits(bytes, SEED, 0, FIRST));
+    return NULL;
 }
 
-static void the_watcher_comes_again_for_what_is_not_announced(void **state)
+static pthread_t reading;
+
+/* Returns with the half's lock held, so that the thread's patience lasts. */
+static void start_to_receive(stream_t *receiver)
+{
+    half_t *rx = &receiver->rx;
+    unit_check(stream_pending(receiver, receiver->socket) == FIRST);
+    uint8_t looks = rx->patience;
+    reading = unit_thread(receive_first, receiver);
+    for (half_take(rx); rx->patience == looks; half_take(rx)) {
+        lock_release(&rx->lock);
+        os_yield(0);
+    }
+}
+
+static void what_the_kernel_has_shown_comes_whole(void **state)
 {
     unit_pair_t pair;
     (void)state;
     unit_pair_open(&pair, RING, RING);
-    store_release(&pair.end[0].tx.flow->wanted, RING);
-    look_between(&pair, expect_another_look);
-    assert_false(stream_serve_peer(&pair.end[1]));
-    assert_true(pair.end[1].rx.consented);
+    assert_int_equal(unit_send(&pair.end[0], SEED, 0, HALF, true), HALF);
+    look_between(&pair, start_to_receive, HALF);
+    lock_release(&pair.end[1].rx.lock);
+    unit_join(reading);
     unit_pair_close(&pair);
 }
 
@@ -249,7 +269,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_peek_sees_through_three_carriers),
         cmocka_unit_test(a_peek_goes_on_behind_a_mark_at_a_seam),
         cmocka_unit_test(what_the_kernel_has_shown_stays_to_be_seen),
-        cmocka_unit_test(the_watcher_comes_again_for_what_is_not_announced),
+        cmocka_unit_test(what_the_kernel_has_shown_comes_whole),
         cmocka_unit_test(a_dead_sender_ends_its_stream_behind_the_last_seam),
         cmocka_unit_test(a_dead_sender_resets_its_stream_behind_the_last_seam),
         cmocka_unit_test(bytes_that_a_dead_sender_has_not_announced_are_the_kernels),

@@ -121,6 +121,7 @@ static void read_before_consent_they_keep_it_away(void **state)
     assert_true(stream_enter_kernel(&pair.end[1], &pair.end[1].rx, pair.end[1].socket));
     expect_text(&pair, "stray");
     stream_leave_kernel(&pair.end[1], &pair.end[1].rx, 5);
+    assert_int_equal(receive_now(&pair), STREAM_BY_KERNEL);
     for (uint32_t sent = 0; sent < 3000; sent += 1000) {
         assert_int_equal(unit_send(&pair.end[0], 1, sent, 1000, true), 1000);
         assert_int_equal(receive_now(&pair), STREAM_BY_KERNEL);
