@@ -187,7 +187,6 @@ static int WINAPI ws2_WSAEventSelect(SOCKET s, HANDLE event, long events)
     if (result == 0 && sock) {
         async_forget(sock); /* either takes the place of the other */
         store_release(&sock->nonblocking, 1);
-        store_release(&sock->kernel_nonblocking, 1);
     }
     return result;
 }

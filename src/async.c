@@ -338,10 +338,8 @@ int async_select_by_system(sock_t *sock, uintptr_t handle, HWND window, unsigned
     if (sock)
         sock_demote(sock, "WSAAsyncSelect");
     int result = real_WSAAsyncSelect(handle, window, message, (__LONG32)events);
-    if (sock && result == 0) { /* which makes the socket non-blocking */
-        store_release(&sock->nonblocking, 1);
-        store_release(&sock->kernel_nonblocking, 1);
-    }
+    if (sock && result == 0)
+        store_release(&sock->nonblocking, 1); /* which that call has made it */
     return result;
 }
 

@@ -57,7 +57,13 @@ uint32_t kernel_pending(uintptr_t socket)
     return real_ioctlsocket(socket, (long)FIONREAD, &waiting) == 0 ? (uint32_t)waiting : 0;
 }
 
-const kernel_calls_t kernel_socket_calls = {.send = kernel_send,
+static void kernel_unblock(uintptr_t socket)
+{
+    kernel_set_nonblocking(socket, true);
+}
+
+const kernel_calls_t kernel_socket_calls = {.unblock = kernel_unblock,
+                                           .send = kernel_send,
                                            .send_urgent = kernel_send_urgent,
                                            .receive = kernel_receive,
                                            .peek = kernel_peek,

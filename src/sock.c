@@ -24,7 +24,6 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     memset(&sock->meeting, 0, sizeof sock->meeting);
     memset(&sock->story, 0, sizeof sock->story);
     store_relaxed(&sock->nonblocking, 0);
-    store_relaxed(&sock->kernel_nonblocking, 0);
     store_relaxed(&sock->connecting, 0);
     store_relaxed(&sock->listening, 0);
     store_relaxed(&sock->may_stream, 0);
@@ -61,8 +60,6 @@ static void attach(sock_t *sock)
 {
     meeting_t *meeting = &sock->meeting;
     sock->story.peer_process = vmmc_link_peer(meeting->link)->pid;
-    store_release(&sock->kernel_nonblocking, 1); /* first: a call that is failed by the change has to see why */
-    kernel_set_nonblocking(sock->handle, true);
     size_rings(sock);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->promoted, 1);
@@ -126,7 +123,6 @@ void sock_inherit(sock_t *sock, const sock_t *listener)
 {
     sock->story.why = listener->story.why;
     store_relaxed(&sock->nonblocking, load_relaxed(&listener->nonblocking));
-    store_relaxed(&sock->kernel_nonblocking, load_relaxed(&listener->nonblocking));
     stream_set_in_line(&sock->stream, listener->stream.rx.urgent.in_line);
     sock->receive_timeout_ms = listener->receive_timeout_ms;
     sock->send_timeout_ms = listener->send_timeout_ms;
@@ -310,11 +306,10 @@ int sock_set_nonblocking(sock_t *sock, bool on)
 {
     int error = 0;
     lock_take(&sock->lock);
-    if (sock_mode(sock) != SOCK_USER || stream_is_final(&sock->stream)) {
+    if (sock_mode(sock) != SOCK_USER || stream_is_final(&sock->stream))
         error = kernel_set_nonblocking(sock->handle, on);
-        if (!error)
-            store_release(&sock->kernel_nonblocking, on);
-    }
+    else if (on)
+        stream_unblock_kernel(&sock->stream);
     if (!error)
         store_release(&sock->nonblocking, on);
     lock_release(&sock->lock);
@@ -337,10 +332,8 @@ static void give_stream_back(sock_t *sock, const char *why)
 void sock_settle(sock_t *sock)
 {
     lock_take(&sock->lock);
-    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_USER && stream_is_final(&sock->stream)) {
+    if (!load_relaxed(&sock->nonblocking) && sock_mode(sock) == SOCK_USER && stream_is_final(&sock->stream))
         kernel_set_nonblocking(sock->handle, false);
-        store_release(&sock->kernel_nonblocking, 0);
-    }
     lock_release(&sock->lock);
 }
 

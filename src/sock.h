@@ -40,7 +40,6 @@ typedef struct sock {
     meeting_t meeting;
     uint32_t meet_calls;       /* no meeting is tried before so many calls, since there was no room for the last one */
     word_t nonblocking;        /* as the program set it */
-    word_t kernel_nonblocking; /* as the kernel socket is */
     word_t connecting;         /* sock_connecting_t */
     word_t may_stream;         /* a listener's or a stream's; 0: it may be of another type */
     word_t listening;          /* it carries no bytes, so others may have its handle */

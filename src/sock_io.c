@@ -38,7 +38,7 @@ static bool must_ask_first(const sock_t *sock, const transfer_t *transfer)
     return !transfer->blocking && !load_relaxed(&sock->nonblocking);
 }
 
-/* The kernel socket of a stream is non-blocking whatever the program wants, so blocking is done here. */
+/* The kernel socket of a stream may be non-blocking whatever the program wants, so blocking is done here. */
 static int kernel_transfer(sock_t *sock, const transfer_t *transfer, bool sending)
 {
     if (!sending && must_ask_first(sock, transfer) && !kernel_pending(transfer->socket))
@@ -213,7 +213,10 @@ static int receive_urgent(sock_t *sock, const transfer_t *transfer)
 {
     if (load_relaxed(&sock->listening))
         return -WSAENOTCONN;
-    int moved = sock_mode(sock) == SOCK_USER ? stream_receive_urgent(&sock->stream, transfer) : STREAM_BY_KERNEL;
+    bool user = sock_mode(sock) == SOCK_USER;
+    int moved = user ? stream_receive_urgent(&sock->stream, transfer) : STREAM_BY_KERNEL;
+    if (user && moved == STREAM_BY_KERNEL)
+        stream_unblock_kernel(&sock->stream);
     if (moved == STREAM_BY_KERNEL)
         return sock->stream.rx.urgent.in_line ? -WSAEINVAL : urgent_by_kernel(sock, transfer);
     if (moved == STREAM_AGAIN)

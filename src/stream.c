@@ -26,6 +26,7 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
     stream->ring_bytes = ring_bytes;
     stream->ring_max_bytes = ring_max_bytes < ring_bytes ? ring_bytes : ring_max_bytes;
     stream->link = NULL;
+    store_relaxed(&stream->unblocked, 0);
     store_relaxed(&stream->attached, 0);
     store_relaxed(&stream->closing, 0);
     store_relaxed(&stream->broken, 0);
@@ -70,11 +71,28 @@ void stream_attach(stream_t *stream, vmmc_link_t *link, uint32_t mailbox, void *
     store_release(&stream->attached, 1);
     lock_release(&stream->rx.lock);
     lock_release(&stream->tx.lock);
+    full_fence();
+    stream__wake_reader(stream);
 }
 
 bool stream_is_attached(const stream_t *stream)
 {
     return load_acquire(&stream->attached) != 0;
+}
+
+/* A thread that finds it done may rely on it, so the mark comes last; two threads may do it both. */
+void stream_unblock_kernel(stream_t *stream)
+{
+    if (load_acquire(&stream->unblocked))
+        return;
+    stream->kernel->unblock(stream->socket);
+    store_release(&stream->unblocked, 1);
+}
+
+const kernel_calls_t *stream__kernel(stream_t *stream)
+{
+    stream_unblock_kernel(stream);
+    return stream->kernel;
 }
 
 /* ---- calls that bypass the stream while it has no ring ---- */

@@ -36,6 +36,8 @@
 
 /* The kernel connection below a stream; every call gets `socket` and none of them blocks, except wait(). */
 typedef struct kernel_calls {
+    /* Before the first send, receive or peek: from now on they must not block. */
+    void (*unblock)(uintptr_t socket);
     /* Bytes moved; 0 (receive only): end of file; STREAM_AGAIN; STREAM_FAULT; STREAM_RESET for every other failure. */
     int (*send)(uintptr_t socket, const void *bytes, uint32_t count);
     int (*receive)(uintptr_t socket, void *bytes, uint32_t count);
@@ -131,6 +133,7 @@ typedef struct half {
     bool consented;        /* receiver */
     uint32_t told_to;      /* receiver: the program has been told of bytes up to here before they were announced, */
     uint8_t patience;      /* ... and so often a receive still waits for that */
+    bool awaited;          /* receiver: a thread has waited for the other end's attachment */
     bool never;            /* no ring for this direction, ever */
     bool shut;             /* by this side */
     bool strayed;          /* receiver: bytes came around us, and the sender has been asked to leave */
@@ -189,6 +192,7 @@ typedef struct stream {
     const word_t *link_death; /* of that link: not 0 once the other process is dead */
     uint32_t mailbox;
     const kernel_calls_t *kernel;
+    word_t unblocked; /* the kernel connection is, for the stream's calls */
     uintptr_t socket;
     _Atomic(uintptr_t) open_for; /* the socket; 0 once the stream is broken */
     uint32_t ring_bytes, ring_max_bytes;
@@ -359,5 +363,7 @@ void stream_leave_to_strays(stream_t *stream);
 /* Answer the other side's wishes, to leave or for a ring, if it has any; the watcher and senders call it.  True: call
  * again soon. */
 bool stream_serve_peer(stream_t *stream);
+/* No call of the kernel's on this socket may block from here on. */
+void stream_unblock_kernel(stream_t *stream);
 
 #endif

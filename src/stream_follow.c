@@ -235,8 +235,8 @@ static int ended_early(stream_t *stream)
 static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool peek)
 {
     half_t *rx = &stream->rx;
-    int moved = peek ? stream->kernel->peek(stream->socket, bytes, count)
-                     : stream->kernel->receive(stream->socket, bytes, count);
+    int moved = peek ? stream__kernel(stream)->peek(stream->socket, bytes, count)
+                     : stream__kernel(stream)->receive(stream->socket, bytes, count);
     if (moved == STREAM_AGAIN) {
         stream__wait_kernel(stream, rx, 10);
         return STREAM_AGAIN;
@@ -254,7 +254,7 @@ static int take_from_kernel(stream_t *stream, void *bytes, uint32_t count, bool 
 static int peek_around_ring(stream_t *stream, uint8_t *bytes, uint32_t seen, uint32_t ring, uint32_t room)
 {
     uint8_t *all = malloc(seen + room);
-    int both = all ? stream->kernel->peek(stream->socket, all, seen + room) : 0, more = both - (int)seen;
+    int both = all ? stream__kernel(stream)->peek(stream->socket, all, seen + room) : 0, more = both - (int)seen;
     if (more <= 0)
         more = 0;
     else if (!vmmc_copy(COPY_PLAIN, bytes + seen + ring, all + seen, (uint32_t)more))
@@ -275,7 +275,7 @@ int stream__peek_behind(stream_t *stream, const sight_t *sight, uint8_t *bytes, 
         end = sight->state & FLOW_FINAL ? start + room : sight->tail;
     uint32_t count = end - start < room ? end - start : room;
     if (carrier == FLOW_KERNEL && rx->carrier == CARRIER_RING)
-        return count ? stream->kernel->peek(stream->socket, bytes + seen, count) : 0;
+        return count ? stream__kernel(stream)->peek(stream->socket, bytes + seen, count) : 0;
     if (carrier != rx->offered.handle || count > rx->offered.size)
         return 0; /* which is an error, but not of a peek: following there will find it */
     if (third && seen && rx->carrier == CARRIER_KERNEL && count < room)

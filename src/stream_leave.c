@@ -48,8 +48,8 @@ static int send_returned(stream_t *stream, const uint8_t *bytes, uint32_t count,
 {
     uint32_t at = stream->tx.restored, end = at < urgent && urgent <= count ? urgent - 1 : count;
     if (at == end)
-        return stream->kernel->send_urgent(stream->socket, bytes + at);
-    return stream->kernel->send(stream->socket, bytes + at, end - at);
+        return stream__kernel(stream)->send_urgent(stream->socket, bytes + at);
+    return stream__kernel(stream)->send(stream->socket, bytes + at, end - at);
 }
 
 /* How many bytes the receiver has returned, mapped here. */
@@ -238,7 +238,7 @@ static void discard_restored(stream_t *stream, uint32_t count)
     uint8_t bytes[4096];
     uint64_t until = os_now_us() + STREAM_PATIENCE_US;
     while (count) {
-        int moved = stream->kernel->receive(stream->socket, bytes, count < sizeof bytes ? count : sizeof bytes);
+        int moved = stream__kernel(stream)->receive(stream->socket, bytes, count < sizeof bytes ? count : sizeof bytes);
         if (moved == STREAM_AGAIN && os_now_us() < until && !load_relaxed(&stream->closing)) {
             stream__wait_kernel(stream, &stream->rx, 10);
             continue;

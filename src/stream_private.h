@@ -75,6 +75,11 @@ bool stream__look(half_t *half, const outlook_t *outlook, uint32_t us);
 /* A thread that sleeps inside a stream keeps it from being torn down. */
 void stream__hold(stream_t *stream);
 void stream__let_go(stream_t *stream);
+/* For calls that must not block.  The kernel connection is left as the program wants it until the first of them: whoever still
+ * receives from it waits in one blocking call, not for its readiness first, which makes Wine's server spin until that thread
+ * has run. */
+const kernel_calls_t *stream__kernel(stream_t *stream);
+
 /* For a call that may sleep, with half->lock held: hold the stream; or, with the lock released, why there is none. */
 int stream__enter(stream_t *stream, half_t *half, uintptr_t socket);
 void stream__leave(stream_t *stream, half_t *half);
@@ -219,10 +224,10 @@ int stream__peek_past_mark(stream_t *stream, uint8_t *bytes, uint32_t room, uint
 uint32_t stream__return_urgent(half_t *rx, uint8_t *bytes, uint32_t start, uint32_t *count);
 
 /* What a receive by the kernel would find now: 1 for bytes, 0 for their end, STREAM_AGAIN for nothing yet, or an error. */
-static inline int stream__kernel_has(const stream_t *stream)
+static inline int stream__kernel_has(stream_t *stream)
 {
     uint8_t byte;
-    return stream->kernel->peek(stream->socket, &byte, 1);
+    return stream__kernel(stream)->peek(stream->socket, &byte, 1);
 }
 
 /* Publish a switch from a ring to the kernel; called with tx.lock held. */

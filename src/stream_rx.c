@@ -5,6 +5,7 @@
 
 #define GLANCES 60
 #define ANNOUNCEMENT_LOOKS 4
+#define ATTACHMENT_US 2000
 #define MAX_RETRIES 8 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
 
 /* ---- the end ---- */
@@ -24,7 +25,7 @@ static int end_of_the_dead(const stream_t *stream)
 
 /* Wine's server may keep the socket of a process that was killed, and then the kernel connection tells of no end.  What
  * has never been in a ring is the kernel's all the same: of that the dead one's children might know more. */
-static bool kernel_says_nothing(const stream_t *stream)
+static bool kernel_says_nothing(stream_t *stream)
 {
     return stream->rx.switches && stream__kernel_has(stream) == STREAM_AGAIN;
 }
@@ -274,6 +275,23 @@ static bool may_retry(const transfer_t *transfer, unsigned *retries)
     return transfer->deadline == STREAM_NEVER || os_now_us() < transfer->deadline;
 }
 
+/* Both ends are about to attach, and the other one is later.  Its program goes on at once, so that a thread which waits for
+ * it here, once, meets it; in the kernel it would wait for bytes, and could not consent. */
+static void await_other_end(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *rx = &stream->rx;
+    uint32_t state = rx->flow ? load_acquire(&rx->flow->state) : FLOW_ANNOUNCING;
+    if ((state & FLOW_ANNOUNCING) || rx->awaited || rx->never || rx->kernel_calls || !transfer->blocking)
+        return;
+    rx->awaited = true;
+    if (stream->kernel->pending(stream->socket))
+        return;
+    outlook_t outlook = {.interludes = true};
+    uint64_t until = os_now_us() + ATTACHMENT_US;
+    outlook_add(&outlook, &rx->flow->state, state);
+    stream__sleep(stream, rx, &outlook, until < transfer->deadline ? until : transfer->deadline);
+}
+
 /* Called and returns with the lock held, by a thread that holds the stream.  The outlook is taken before the step that
  * finds nothing, so that nothing can slip in between. */
 static int receive_held(stream_t *stream, const transfer_t *transfer)
@@ -281,6 +299,7 @@ static int receive_held(stream_t *stream, const transfer_t *transfer)
     half_t *rx = &stream->rx;
     int result;
     unsigned retries = 0;
+    await_other_end(stream, transfer);
     for (bool first = true;; first = false) {
         outlook_t outlook;
         verdict_t verdict;

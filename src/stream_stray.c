@@ -21,10 +21,10 @@ static stray_t judge(const stream_t *stream, int peeked)
         return STRAY_NEVER;
     if (load_acquire(&rx->flow->state) & FLOW_FINAL)
         return STRAY_LEAVING;
-    if (peeked == STREAM_AGAIN)
-        return STRAY_NONE;
     if (!rx->consented)
         return STRAY_LATER;
+    if (peeked == STREAM_AGAIN)
+        return STRAY_NONE;
     /* Pairs with the releases in stream_room.c: a switch is published before the first byte that follows it. */
     if (load_acquire(&rx->flow->switches) != rx->switches)
         return STRAY_LATER;
@@ -59,7 +59,7 @@ stray_t stream_look_for_strays(stream_t *stream)
     else if (rx->busy)
         result = STRAY_LATER;
     else
-        result = judge(stream, stream__kernel_has(stream));
+        result = judge(stream, rx->consented ? stream__kernel_has(stream) : STREAM_AGAIN);
     lock_release(&rx->lock);
     return result;
 }
@@ -105,9 +105,9 @@ bool stream__keep_strays(stream_t *stream)
         return false;
     uint32_t there = stream->kernel->pending(stream->socket);
     uint8_t *bytes = there ? malloc(there) : NULL;
-    int count = bytes ? stream->kernel->peek(stream->socket, bytes, there) : 0;
+    int count = bytes ? stream__kernel(stream)->peek(stream->socket, bytes, there) : 0;
     if (count > 0 && load_acquire(&rx->flow->switches) - rx->switches == 1)
-        count = stream->kernel->receive(stream->socket, bytes, (uint32_t)count);
+        count = stream__kernel(stream)->receive(stream->socket, bytes, (uint32_t)count);
     else
         count = 0;
     if (count <= 0) {

@@ -95,7 +95,7 @@ static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count
 {
     half_t *tx = &stream->tx;
     store_release(&tx->flow->in_kernel, 1);
-    int moved = stream->kernel->send(stream->socket, bytes, count);
+    int moved = stream__kernel(stream)->send(stream->socket, bytes, count);
     if (moved > 0) {
         publish(stream, bytes, (uint32_t)moved, urgent && moved == (int)count);
         tx->counters.by_kernel += (uint32_t)moved;

@@ -19,6 +19,84 @@ static void starts_on_the_kernel_and_moves_to_a_ring_after_consent(void **state)
     unit_pair_close(&pair);
 }
 
+static unit_pair_t *attaching;
+
+/* The other end attaches and sends while the first one makes sure that there is nothing yet. */
+static uint32_t pending_before_the_other_end(uintptr_t socket)
+{
+    uint32_t none = unit_kernel.pending(socket);
+    unit_pair_attach(attaching, 0);
+    unit_check(unit_send(&attaching->end[0], 1, 0, 10, true) == 10);
+    return none;
+}
+
+static void who_attaches_first_waits_for_the_other_end(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[10];
+    kernel_calls_t calls = unit_kernel;
+    (void)state;
+    unit_pair_prepare(&pair, 4096, 4096);
+    unit_pair_attach(&pair, 1);
+    assert_int_equal(unit_receive(&pair.end[1], bytes, sizeof bytes, false), STREAM_BY_KERNEL); /* it may not wait */
+    attaching = &pair;
+    calls.pending = pending_before_the_other_end;
+    pair.end[1].kernel = &calls;
+    assert_int_equal(unit_receive(&pair.end[1], bytes, sizeof bytes, true), 10);
+    assert_true(pair.end[1].rx.consented);
+    pair.end[1].kernel = &unit_kernel;
+    unit_pair_close(&pair);
+}
+
+static void a_wait_for_the_other_end_is_short_and_the_only_one(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    (void)state;
+    unit_pair_prepare(&pair, 4096, 4096);
+    unit_pair_attach(&pair, 1);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, true), STREAM_BY_KERNEL);
+    assert_int_equal(pair.end[1].rx.counters.waits, 1);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, true), STREAM_BY_KERNEL);
+    assert_int_equal(pair.end[1].rx.counters.waits, 1);
+    unit_pair_attach(&pair, 0);
+    unit_pair_close(&pair);
+}
+
+static unsigned unblocked;
+
+static void count_unblocked(uintptr_t socket)
+{
+    (void)socket;
+    unblocked++;
+}
+
+/* A thread that waits in the kernel's own call is not disturbed, and need not ask first. */
+static void the_kernel_may_block_until_the_stream_calls_it(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte;
+    kernel_calls_t calls = unit_kernel;
+    (void)state;
+    calls.unblock = count_unblocked;
+    unblocked = 0;
+    unit_pair_prepare(&pair, 4096, 4096);
+    for (int i = 0; i < 2; i++)
+        pair.end[i].kernel = &calls;
+    unit_pair_attach(&pair, 1);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, false), STREAM_BY_KERNEL);
+    assert_int_equal(stream_look_for_strays(&pair.end[1]), STRAY_LATER);
+    unit_pair_attach(&pair, 0);
+    assert_int_equal(unblocked, 0);
+    assert_int_equal(unit_send(&pair.end[0], 1, 0, 1, true), 1);
+    assert_int_equal(unblocked, 1);
+    unit_expect(&pair.end[1], 1, 0, 1);
+    assert_int_equal(unblocked, 2);
+    stream_unblock_kernel(&pair.end[0]);
+    assert_int_equal(unblocked, 2);
+    unit_pair_close(&pair);
+}
+
 static void full_ring_continues_in_the_kernel_and_comes_back_larger(void **state)
 {
     unit_pair_t pair;
@@ -302,6 +380,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_on_the_kernel_and_moves_to_a_ring_after_consent),
+        cmocka_unit_test(who_attaches_first_waits_for_the_other_end),
+        cmocka_unit_test(a_wait_for_the_other_end_is_short_and_the_only_one),
+        cmocka_unit_test(the_kernel_may_block_until_the_stream_calls_it),
         cmocka_unit_test(full_ring_continues_in_the_kernel_and_comes_back_larger),
         cmocka_unit_test(a_sender_whose_receiver_makes_room_stays_in_the_ring),
         cmocka_unit_test(little_room_is_none_for_a_larger_message),

@@ -198,7 +198,14 @@ static uint32_t kernel_pending(uintptr_t socket)
     return ioctl((int)socket, FIONREAD, &waiting) == 0 ? (uint32_t)waiting : 0;
 }
 
-const kernel_calls_t unit_kernel = {.send = kernel_send,
+/* They never block. */
+static void kernel_unblock(uintptr_t socket)
+{
+    (void)socket;
+}
+
+const kernel_calls_t unit_kernel = {.unblock = kernel_unblock,
+                                    .send = kernel_send,
                                     .send_urgent = kernel_send_urgent,
                                     .receive = kernel_receive,
                                     .peek = kernel_peek,
@@ -225,22 +232,29 @@ void unit_tcp_pair(int pair[2])
 
 /* ---- both ends in one process ---- */
 
-void unit_pair_open(unit_pair_t *pair, uint32_t ring_bytes, uint32_t ring_max_bytes)
+void unit_pair_prepare(unit_pair_t *pair, uint32_t ring_bytes, uint32_t ring_max_bytes)
 {
-    vmmc_link_t *link[2];
     vmmc_ticket_t ticket;
-    uint32_t mailbox;
-    void *memory[2];
     memset(pair, 0, sizeof *pair);
     unit_tcp_pair(pair->fd);
-    unit_check(vmmc_link_open(vmmc_self(), &link[0], &ticket) == 0);
-    unit_check(vmmc_mailbox_take(link[0], &mailbox, &memory[0]) == 0);
-    unit_check(vmmc_link_join(vmmc_self(), &ticket, &link[1]) == 0);
-    unit_check(vmmc_mailbox_find(link[1], mailbox, &memory[1]) == 0);
-    for (int i = 0; i < 2; i++) {
+    unit_check(vmmc_link_open(vmmc_self(), &pair->link[0], &ticket) == 0);
+    unit_check(vmmc_mailbox_take(pair->link[0], &pair->mailbox, &pair->memory[0]) == 0);
+    unit_check(vmmc_link_join(vmmc_self(), &ticket, &pair->link[1]) == 0);
+    unit_check(vmmc_mailbox_find(pair->link[1], pair->mailbox, &pair->memory[1]) == 0);
+    for (int i = 0; i < 2; i++)
         stream_init(&pair->end[i], &unit_kernel, (uintptr_t)pair->fd[i], ring_bytes, ring_max_bytes);
-        stream_attach(&pair->end[i], link[i], mailbox, memory[i]);
-    }
+}
+
+void unit_pair_attach(unit_pair_t *pair, int end)
+{
+    stream_attach(&pair->end[end], pair->link[end], pair->mailbox, pair->memory[end]);
+}
+
+void unit_pair_open(unit_pair_t *pair, uint32_t ring_bytes, uint32_t ring_max_bytes)
+{
+    unit_pair_prepare(pair, ring_bytes, ring_max_bytes);
+    unit_pair_attach(pair, 0);
+    unit_pair_attach(pair, 1);
 }
 
 void unit_pair_close(unit_pair_t *pair)

@@ -73,8 +73,14 @@ bool unit_fits(const void *bytes, uint32_t seed, uint64_t offset, uint64_t count
 typedef struct unit_pair {
     stream_t end[2];
     int fd[2];
+    vmmc_link_t *link[2];
+    uint32_t mailbox;
+    void *memory[2];
 } unit_pair_t;
 void unit_pair_open(unit_pair_t *pair, uint32_t ring_bytes, uint32_t ring_max_bytes);
+/* The same in steps: everything but the attachments, then those. */
+void unit_pair_prepare(unit_pair_t *pair, uint32_t ring_bytes, uint32_t ring_max_bytes);
+void unit_pair_attach(unit_pair_t *pair, int end);
 void unit_pair_close(unit_pair_t *pair);
 /* Bring both directions into their rings, which takes two bytes each way. */
 void unit_promote(unit_pair_t *pair);
