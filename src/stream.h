@@ -132,7 +132,7 @@ typedef struct half {
     vmmc_region_t offered; /* receiver: the ring on offer; equals `ring` when in use */
     bool consented;        /* receiver */
     uint32_t told_to;      /* receiver: the program has been told of bytes up to here before they were announced, */
-    uint8_t patience;      /* ... and so often a receive still waits for that */
+    uint8_t looks_left;    /* ... and so often a receive still waits for that */
     bool awaited;          /* receiver: a thread has waited for the other end's attachment */
     bool never;            /* no ring for this direction, ever */
     bool shut;             /* by this side */

@@ -136,13 +136,13 @@ static uint32_t sent_unannounced(stream_t *stream, const sight_t *sight)
 /* The program has been told of more than is announced, and asks for it.  Gives the sender an instant, but not for ever. */
 static bool announcement_is_due(half_t *rx, uint32_t wanted, const sight_t *sight, int64_t count)
 {
-    if (rx->patience == 0)
+    if (rx->looks_left == 0)
         return false;
     if (!sight->sending || sight->switches != rx->switches || (int32_t)(rx->told_to - sight->tail) <= 0)
-        rx->patience = 0;
-    if (rx->patience == 0 || count >= wanted)
+        rx->looks_left = 0;
+    if (rx->looks_left == 0 || count >= wanted)
         return false;
-    rx->patience--;
+    rx->looks_left--;
     lock_release(&rx->lock);
     os_yield(UINT32_MAX);
     half_take(rx);
@@ -275,8 +275,8 @@ static bool may_retry(const transfer_t *transfer, unsigned *retries)
     return transfer->deadline == STREAM_NEVER || os_now_us() < transfer->deadline;
 }
 
-/* Both ends are about to attach, and the other one is later.  Its program goes on at once, so that a thread which waits for
- * it here, once, meets it; in the kernel it would wait for bytes, and could not consent. */
+/* Both ends have agreed and the other one has yet to attach, which it is about to do.  A thread that waited for its bytes in
+ * the kernel meanwhile could consent to nothing; so it waits for the attachment, once. */
 static void await_other_end(stream_t *stream, const transfer_t *transfer)
 {
     half_t *rx = &stream->rx;
@@ -577,7 +577,7 @@ static int64_t count_arrived(stream_t *stream)
         uint32_t shown = present >= 0 ? sent_unannounced(stream, &sight) : 0;
         if (shown) {
             rx->told_to = rx->position + shown;
-            rx->patience = ANNOUNCEMENT_LOOKS;
+            rx->looks_left = ANNOUNCEMENT_LOOKS;
             return shown;
         }
         if (present == 0)

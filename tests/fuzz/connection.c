@@ -71,7 +71,14 @@ static void shut(uintptr_t socket)
     ((connection_end_t *)socket)->other->ended = true;
 }
 
-const kernel_calls_t connection_calls = {.send = send_bytes,
+/* It never blocks. */
+static void unblock(uintptr_t socket)
+{
+    (void)socket;
+}
+
+const kernel_calls_t connection_calls = {.unblock = unblock,
+                                         .send = send_bytes,
                                          .send_urgent = send_urgent,
                                          .receive = receive_bytes,
                                          .peek = peek_bytes,

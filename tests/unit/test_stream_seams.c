@@ -156,9 +156,9 @@ static void start_to_receive(stream_t *receiver)
 {
     half_t *rx = &receiver->rx;
     unit_check(stream_pending(receiver, receiver->socket) == FIRST);
-    uint8_t looks = rx->patience;
+    uint8_t looks = rx->looks_left;
     reading = unit_thread(receive_first, receiver);
-    for (half_take(rx); rx->patience == looks; half_take(rx)) {
+    for (half_take(rx); rx->looks_left == looks; half_take(rx)) {
         lock_release(&rx->lock);
         os_yield(0);
     }
