@@ -151,7 +151,8 @@ SHM_AT(arena_shm_t, lending, 4096 + 131072 + 1310720 + 2097152);
  *   urgent[n & 3]    sender    receiver  where urgent byte n lies, and its value; of more than four the oldest are lost
  *   writer           sender    receiver  waiter number of a sleeping sender, 0: none
  *   wanted           sender    receiver  a hint: ring capacity in bytes that would have avoided a stall
- *   in_kernel        sender    receiver  1: in a kernel call whose bytes `tail` will tell of; release before it, and after `tail`
+ *   in_kernel        sender    receiver  1: in a kernel call, begun before there was an `offer`, whose bytes `tail` will tell of;
+ *                                        release before the call, and 0 after `tail`
  *   head             receiver  sender    release after copying out; acquire before overwriting
  *   reader           receiver  sender    waiter number of a sleeping receiver, 0: none
  *   followed         receiver  sender    switches acted upon; release after `offer`

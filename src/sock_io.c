@@ -215,10 +215,11 @@ static int receive_urgent(sock_t *sock, const transfer_t *transfer)
         return -WSAENOTCONN;
     bool user = sock_mode(sock) == SOCK_USER;
     int moved = user ? stream_receive_urgent(&sock->stream, transfer) : STREAM_BY_KERNEL;
-    if (user && moved == STREAM_BY_KERNEL)
-        stream_unblock_kernel(&sock->stream);
-    if (moved == STREAM_BY_KERNEL)
+    if (moved == STREAM_BY_KERNEL) {
+        if (user)
+            stream_unblock_kernel(&sock->stream);
         return sock->stream.rx.urgent.in_line ? -WSAEINVAL : urgent_by_kernel(sock, transfer);
+    }
     if (moved == STREAM_AGAIN)
         return transfer->blocking ? -WSAEINVAL : -WSAEWOULDBLOCK;
     return moved < 0 ? wsaerr_from_stream(moved) : moved;

@@ -13,6 +13,7 @@ static sight_t look(const half_t *rx)
     sight.state = load_acquire(&rx->flow->state);
     sight.tail = load_acquire(&rx->flow->tail); /* pairs with the release in stream_small.h, stream__publish() */
     sight.switches = load_acquire(&rx->flow->switches);
+    sight.sending = sight.sending && sight.switches == rx->switches;
     return sight;
 }
 

@@ -98,7 +98,7 @@ void stream__leave_sending(stream_t *stream, tx_event_t event);
  * switches after the tail they precede. */
 typedef struct sight {
     uint32_t state, tail, switches;
-    bool sending; /* in a kernel call whose bytes `tail` does not tell of yet, while the kernel is the carrier */
+    bool sending; /* in a kernel call whose bytes `tail` does not tell of yet; the kernel carries, and no switch is ahead */
 } sight_t;
 
 /* What stops a question about what has come; 0: nothing.  rx.lock held, as for all that follow. */

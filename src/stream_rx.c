@@ -107,6 +107,14 @@ static int take_leftover(stream_t *stream, const transfer_t *transfer)
     return (int)part;
 }
 
+/* To a sender that is about to announce something. */
+static void give_an_instant(half_t *rx)
+{
+    lock_release(&rx->lock);
+    os_yield(UINT32_MAX);
+    half_take(rx);
+}
+
 /* Bytes may be in the kernel connection an instant before the sender announces them.  A kernel select may have told the
  * program of them already, so its non-blocking receive must not come back empty-handed.  Gives the sender that
  * instant. */
@@ -115,9 +123,7 @@ static bool kernel_runs_ahead(stream_t *stream)
     half_t *rx = &stream->rx;
     if (rx->carrier != CARRIER_KERNEL || stream__kernel_has(stream) <= 0)
         return false;
-    lock_release(&rx->lock);
-    os_yield(UINT32_MAX);
-    half_take(rx);
+    give_an_instant(rx);
     return true;
 }
 
@@ -127,7 +133,7 @@ static bool kernel_runs_ahead(stream_t *stream)
 static uint32_t sent_unannounced(stream_t *stream, const sight_t *sight)
 {
     half_t *rx = &stream->rx;
-    if (!sight->sending || sight->switches != rx->switches)
+    if (!sight->sending)
         return 0;
     uint32_t come = stream->kernel->pending(stream->socket);
     return (int32_t)(rx->position + come - sight->tail) > 0 ? come : 0;
@@ -138,14 +144,12 @@ static bool announcement_is_due(half_t *rx, uint32_t wanted, const sight_t *sigh
 {
     if (rx->looks_left == 0)
         return false;
-    if (!sight->sending || sight->switches != rx->switches || (int32_t)(rx->told_to - sight->tail) <= 0)
+    if (!sight->sending || (int32_t)(rx->told_to - sight->tail) <= 0)
         rx->looks_left = 0;
     if (rx->looks_left == 0 || count >= wanted)
         return false;
     rx->looks_left--;
-    lock_release(&rx->lock);
-    os_yield(UINT32_MAX);
-    half_take(rx);
+    give_an_instant(rx);
     return true;
 }
 

@@ -94,7 +94,8 @@ static int send_by_ring(stream_t *stream, const transfer_t *transfer, uint32_t d
 static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count, bool urgent)
 {
     half_t *tx = &stream->tx;
-    store_release(&tx->flow->in_kernel, 1);
+    /* A receiver that has consented shows its program nothing that is not announced. */
+    store_release(&tx->flow->in_kernel, !load_relaxed(&tx->flow->offer));
     int moved = stream__kernel(stream)->send(stream->socket, bytes, count);
     if (moved > 0) {
         publish(stream, bytes, (uint32_t)moved, urgent && moved == (int)count);

@@ -176,6 +176,29 @@ static void what_the_kernel_has_shown_comes_whole(void **state)
     unit_pair_close(&pair);
 }
 
+static void expect_first_alone(stream_t *receiver)
+{
+    unit_check(stream_pending(receiver, receiver->socket) == FIRST);
+}
+
+/* No more is told of than lies before a mark, whatever is being sent behind it. */
+static void a_mark_hides_what_is_not_announced(void **state)
+{
+    unit_pair_t pair;
+    uint8_t byte, mark = '!';
+    (void)state;
+    unit_pair_open(&pair, RING, RING);
+    assert_int_equal(unit_receive(&pair.end[1], &byte, 1, false), STREAM_AGAIN); /* which consents */
+    stream_t *sender = &pair.end[0];
+    transfer_t urgent = {
+        .socket = sender->socket, .bytes = &mark, .count = 1, .urgent = true, .deadline = STREAM_NEVER};
+    sender->tx.never = true; /* the kernel carries all of it */
+    assert_int_equal(unit_send(sender, SEED, 0, FIRST, true), FIRST);
+    assert_int_equal(stream_send(sender, &urgent), 1);
+    look_between(&pair, expect_first_alone, 0);
+    unit_pair_close(&pair);
+}
+
 /* ---- the other process is dead, and the kernel connection says nothing of it ---- */
 
 static void with_death(unit_pair_t *pair, int survivor, void (*look)(unit_pair_t *pair))
@@ -270,6 +293,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_peek_goes_on_behind_a_mark_at_a_seam),
         cmocka_unit_test(what_the_kernel_has_shown_stays_to_be_seen),
         cmocka_unit_test(what_the_kernel_has_shown_comes_whole),
+        cmocka_unit_test(a_mark_hides_what_is_not_announced),
         cmocka_unit_test(a_dead_sender_ends_its_stream_behind_the_last_seam),
         cmocka_unit_test(a_dead_sender_resets_its_stream_behind_the_last_seam),
         cmocka_unit_test(bytes_that_a_dead_sender_has_not_announced_are_the_kernels),
