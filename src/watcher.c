@@ -11,6 +11,7 @@ static struct {
     waiter_t *doorbell;
     HANDLE errand; /* this process wants something */
     _Atomic(const watcher_duties_t *) duties;
+    word_t expects;  /* it has been rung for a new stream */
     word_t asleep;   /* so `wakes_ms` holds */
     word_t wakes_ms; /* by itself, on os_now_us() / 1000; more than half of all numbers ahead: not so soon */
 } watcher;
@@ -105,6 +106,9 @@ static DWORD WINAPI watch(void *context)
         make_list(&list);
         if (list.overflow && timeout > UNWATCHED_LOOK_MS)
             timeout = UNWATCHED_LOOK_MS;
+        /* Where one stream has come and gone the next is probably near, and shall not ring again. */
+        if (word_swap(&watcher.expects, 0) && timeout > WATCHER_SOON_MS)
+            timeout = WATCHER_SOON_MS;
         if (sleep_until_called(&list, timeout))
             vmmc_each_link(probe_link, NULL); /* before the round, in which its streams have ended */
     }
@@ -142,6 +146,8 @@ void watcher_expect(const vmmc_link_t *link)
     full_fence(); /* what is new is stored before this load, and after the swap to 0 a round loads that */
     bool asleep = load_acquire(&watcher.asleep);
     int32_t left = (int32_t)(load_relaxed(&watcher.wakes_ms) - now_ms());
-    if (!asleep || left > WATCHER_SOON_MS || !vmmc_link_is_watched(link))
-        watcher_look();
+    if (asleep && left <= WATCHER_SOON_MS && vmmc_link_is_watched(link))
+        return;
+    store_release(&watcher.expects, 1);
+    watcher_look();
 }

@@ -28,9 +28,9 @@ void watcher_set_duties(const watcher_duties_t *duties);
 bool watcher_start(void);
 /* A link was added, so that its process has to be watched too, or something has to be armed: make a round. */
 void watcher_look(void);
-/* There is a new stream on this link, which is to be looked after within WATCHER_SOON_MS.  Most need no ring of the bell for
+/* There is a new stream on this link, which is to be looked after within about WATCHER_SOON_MS.  Most need no ring of the bell for
  * that: the process is watched already, and a round is due anyway. */
-#define WATCHER_SOON_MS 50
+#define WATCHER_SOON_MS 60
 void watcher_expect(const vmmc_link_t *link);
 
 #endif
