@@ -15,6 +15,7 @@
 #define ASK_AGAIN (-2) /* the result of a round that has none */
 #define FALLBACK_NAP_US 10000 /* where a kernel socket cannot be watched */
 #define INLINE_MEMBERS 72
+#define MEET_AT_ONCE 64
 
 enum member_kind { READS, WRITES, EXCEPTS, KINDS };
 
@@ -123,6 +124,26 @@ static bool fill(selection_t *all)
 }
 
 /* ---- asking user-level sockets ---- */
+
+/* To ask for bytes is as good as a first receive: all that expect their other ends look for them now and, unless the program
+ * does not wait, are waited for together.  True: they may have something to tell now. */
+static bool meet_the_expected(const selection_t *all, bool waits)
+{
+    sock_t *expecting[MEET_AT_ONCE];
+    unsigned reads = set_count(all->sets[READS]), count = 0;
+    for (unsigned i = 0; i < reads && count < MEET_AT_ONCE; i++) {
+        sock_t *sock = all->members[i].sock;
+        if (!sock || !sock_expects(sock) || sock_mode(sock) == SOCK_FRESH)
+            continue;
+        sock_look_around(sock, 0);
+        expecting[count++] = sock;
+        for (unsigned before = 0; before < count; before++)
+            sock_progress(expecting[before]); /* each meeting takes some requests, and the others go on meanwhile */
+    }
+    if (count && waits)
+        sock_await_other_ends(expecting, count, all->deadline);
+    return count && waits;
+}
 
 /* 1, 0, or STREAM_BY_KERNEL. */
 static int ask_stream(const member_t *member)
@@ -499,6 +520,8 @@ static bool is_time_for_kernel(selection_t *all)
 static int select_round(selection_t *all, uint32_t *learnt_spin)
 {
     unsigned ready = ask_streams(all);
+    if (meet_the_expected(all, !ready && all->deadline))
+        return ASK_AGAIN;
     if (all->kernel_members == all->count)
         return select_by_kernel(all);
     if (ready)

@@ -80,12 +80,17 @@ int WINAPI api_connect(SOCKET s, const struct sockaddr *name, int length)
 {
     if (api_refuses())
         return SOCKET_ERROR;
+    sock_t *sock = fdtab_get(s);
+    bool expects = sock && sock_expect_at_connect(sock, name, length);
     int result = real_connect(s, name, length);
     DWORD error = GetLastError();
-    sock_t *sock = fdtab_get(s);
-    if (sock && result == 0)
+    sock = fdtab_get(s);
+    if (sock && expects && result != 0)
+        sock_expect_nothing(sock);
+    if (sock && result == 0) {
+        sock_note_connect(sock, name, length);
         sock_connected(sock);
-    else if (sock && (error == WSAEWOULDBLOCK || error == WSAEISCONN))
+    } else if (sock && (error == WSAEWOULDBLOCK || error == WSAEISCONN))
         store_release(&sock->connecting, SOCK_CONNECTING);
     if (sock && error == WSAEWOULDBLOCK)
         async_connecting(sock);
@@ -106,6 +111,8 @@ SOCKET WINAPI api_accept(SOCKET s, struct sockaddr *name, int *length)
     SOCKET accepted = real_accept(s, name, length);
     DWORD error = GetLastError();
     sock_t *sock = accepted != INVALID_SOCKET ? sockets_accepted(accepted, listener) : NULL;
+    if (sock && listener)
+        sock_expect_at_accept(sock, listener, s);
     if (sock)
         sock_connected(sock);
     async_enable(listener, FD_ACCEPT); /* announced before what the accepted socket has to tell */

@@ -90,6 +90,7 @@ static bool parse_ports(const char *text, port_set_t *out)
 static bool set_value(config_t *config, const char *name, const char *text)
 {
     static const char *const waits[] = {"auto", "futex", "event", NULL};
+    static const char *const earlies[] = {"off", "learn", "always", NULL};
     static const char *const levels[] = {"off", "error", "info", "debug", NULL};
     int choice;
     bool wanted;
@@ -107,6 +108,10 @@ static bool set_value(config_t *config, const char *name, const char *text)
         return parse_number(text, 4, 65536, &config->rings_mb);
     if (strcmp(name, "meet_after") == 0)
         return parse_number(text, 0, 1000000, &config->meet_after);
+    if (strcmp(name, "meet_early") == 0 && parse_word(text, earlies, &choice)) {
+        config->meet_early = (early_choice_t)choice;
+        return true;
+    }
     if (strcmp(name, "spin") == 0)
         return parse_number(text, 0, 100000, &config->spin_us);
     if (strcmp(name, "wait") == 0 && parse_word(text, waits, &choice)) {
@@ -130,7 +135,7 @@ static bool set_value(config_t *config, const char *name, const char *text)
 
 static const char *const setting_names[] = {"enabled", "include_ports", "exclude_ports", "ring_size", "ring_max",
                                             "rings",   "spin",          "wait",          "log_level", "log_file",
-                                            "blocking_hooks", "meet_after", NULL};
+                                            "blocking_hooks", "meet_after", "meet_early", NULL};
 
 static bool is_setting(const char *name)
 {
@@ -212,6 +217,7 @@ void config_load(config_t *config, const char *ini_path)
                          .ring_max_bytes = 4 << 20,
                          .rings_mb = VMMC_BUDGET_DEFAULT >> 20,
                          .meet_after = 4,
+                         .meet_early = EARLY_LEARN,
                          .spin_us = 100,
                          .wait = WAIT_AUTO,
                          .log_level = LOG_OFF};

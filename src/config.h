@@ -23,6 +23,7 @@ typedef struct port_set {
 } port_set_t;
 
 typedef enum hook_choice { HOOKS_AUTO, HOOKS_OFF, HOOKS_ON } hook_choice_t;
+typedef enum early_choice { EARLY_OFF, EARLY_LEARN, EARLY_ALWAYS } early_choice_t;
 typedef enum wait_choice { WAIT_AUTO, WAIT_FUTEX, WAIT_EVENT } wait_choice_t;
 
 typedef struct config {
@@ -33,6 +34,7 @@ typedef struct config {
     uint32_t ring_max_bytes;  /* VMMC_RING_MAX = 4M        the largest, likewise */
     uint32_t rings_mb;        /* VMMC_RINGS = 1024         megabytes for all rings of a process; 256 in 32-bit */
     uint32_t meet_after;      /* VMMC_MEET_AFTER = 4       calls that move bytes before the other end is looked for */
+    early_choice_t meet_early; /* VMMC_MEET_EARLY = off | learn | always; at the first of them, if that is likely to succeed */
     uint32_t spin_us;         /* VMMC_SPIN = 100           longest spin before sleeping, in microseconds */
     wait_choice_t wait;       /* VMMC_WAIT = auto | futex | event */
     hook_choice_t blocking_hooks; /* VMMC_BLOCKING_HOOKS = 0 | 1; else as the system: in Windows, not on Wine */

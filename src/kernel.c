@@ -3,6 +3,7 @@
 
 #include "nt.h"
 #include "os.h"
+#include "vmmc_copy.h"
 #include "wsaerr.h"
 
 #include <forward.h>
@@ -167,28 +168,60 @@ static bool to_endpoint(const any_address_t *from, endpoint_t *to)
     return true;
 }
 
-bool kernel_names(uintptr_t socket, endpoint_t *self, endpoint_t *peer)
+bool kernel_endpoint(const void *name, int length, endpoint_t *endpoint)
+{
+    any_address_t copy;
+    if (!name || length < (int)sizeof copy.v4 || !vmmc_copy(COPY_PLAIN, (uint8_t *)&copy, name, sizeof copy.v4))
+        return false;
+    if (copy.header.sa_family != AF_INET &&
+        (length < (int)sizeof copy.v6 || !vmmc_copy(COPY_PLAIN, (uint8_t *)&copy, name, sizeof copy.v6)))
+        return false;
+    return to_endpoint(&copy, endpoint);
+}
+
+bool kernel_own_name(uintptr_t socket, endpoint_t *self)
 {
     any_address_t name;
     int size = sizeof name;
-    if (real_getpeername(socket, &name.header, &size) != 0 || !to_endpoint(&name, peer))
-        return false;
-    size = sizeof name;
     return real_getsockname(socket, &name.header, &size) == 0 && to_endpoint(&name, self);
+}
+
+bool kernel_peer_name(uintptr_t socket, endpoint_t *peer)
+{
+    any_address_t name;
+    int size = sizeof name;
+    return real_getpeername(socket, &name.header, &size) == 0 && to_endpoint(&name, peer);
+}
+
+bool kernel_names(uintptr_t socket, endpoint_t *self, endpoint_t *peer)
+{
+    return kernel_peer_name(socket, peer) && kernel_own_name(socket, self);
 }
 
 bool kernel_still_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer)
 {
     endpoint_t self_now, peer_now;
-    return kernel_names(socket, &self_now, &peer_now) && memcmp(self, &self_now, sizeof *self) == 0 &&
-           memcmp(peer, &peer_now, sizeof *peer) == 0;
+    return kernel_peer_name(socket, &peer_now) && memcmp(peer, &peer_now, sizeof *peer) == 0 &&
+           (!self || (kernel_own_name(socket, &self_now) && memcmp(self, &self_now, sizeof *self) == 0));
 }
 
-static bool is_loopback(const endpoint_t *end)
+static bool is_v4(const endpoint_t *end)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}, v6_loopback[16] = {[15] = 1};
-    return (memcmp(end->address, mapped, 12) == 0 && end->address[12] == 127) ||
-           memcmp(end->address, v6_loopback, 16) == 0;
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(end->address, mapped, 12) == 0;
+}
+
+bool kernel_is_loopback(const endpoint_t *end)
+{
+    static const uint8_t v6_loopback[16] = {[15] = 1};
+    return (is_v4(end) && end->address[12] == 127) || memcmp(end->address, v6_loopback, 16) == 0;
+}
+
+bool kernel_is_specific(const endpoint_t *end)
+{
+    static const uint8_t any[16];
+    unsigned from = is_v4(end) ? 12 : 0;
+    return memcmp(end->address + from, any, 16 - from) != 0;
 }
 
 /* Is that address one of the host's own?  Asked only for connections between two different ones. */
@@ -220,7 +253,7 @@ bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t 
     bool same = memcmp(self->address, peer->address, sizeof self->address) == 0;
     if (same)
         return self->port != peer->port; /* a connection to itself has only one end */
-    return (is_loopback(self) && is_loopback(peer)) || is_own_address(socket, peer);
+    return (kernel_is_loopback(self) && kernel_is_loopback(peer)) || is_own_address(socket, peer);
 }
 
 /* ---- a socket of the library's own ---- */

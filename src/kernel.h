@@ -9,6 +9,16 @@ extern const kernel_calls_t kernel_socket_calls;
 
 /* The two names of a connected socket; false if it is not connected. */
 bool kernel_names(uintptr_t socket, endpoint_t *self, endpoint_t *peer);
+bool kernel_peer_name(uintptr_t socket, endpoint_t *peer);
+/* What a program calls an Internet address, false: it is none.  Memory that the system has not read yet may be
+ * anything only while the transport runs (trap.h). */
+bool kernel_endpoint(const void *name, int length, endpoint_t *endpoint);
+/* The name that a socket is bound to; false: none. */
+bool kernel_own_name(uintptr_t socket, endpoint_t *self);
+bool kernel_is_loopback(const endpoint_t *end);
+/* True if it is an address at all, and not "any of mine". */
+bool kernel_is_specific(const endpoint_t *end);
+/* `self` NULL: only its peer is asked for. */
 bool kernel_still_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);
 /* True if both ends are on this host. */
 bool kernel_is_local(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);

@@ -11,6 +11,7 @@
 #define NEXT_TAG(word) (TAG_OF(word) + 0x100u)
 #define PATIENCE 60         /* rounds of os_yield(), none of which sleeps yet */
 #define PATIENCE_AT_WORK 96
+#define JUST_NOW_US 2000u
 
 static rendezvous_table_shm_t *table;
 
@@ -143,6 +144,17 @@ void rendezvous_sweep(void)
         sweep(&table->records[index]);
 }
 
+void rendezvous_call(uint16_t port)
+{
+    if (table)
+        word_add(&table->calls[port], 1);
+}
+
+uint32_t rendezvous_calls(uint16_t port)
+{
+    return table ? load_acquire(&table->calls[port]) : 0;
+}
+
 static void fail(meeting_t *meeting, const char *why)
 {
     meeting->state = MEETING_FAILED;
@@ -163,6 +175,13 @@ static const char *reason(int error)
     }
 }
 
+/* A question costs a request to another process on Wine. */
+static bool is_still_connected(const meeting_t *meeting)
+{
+    bool just_asked = os_now_us() - meeting->begun_us < JUST_NOW_US;
+    return meeting->still_connected(meeting->socket, just_asked ? NULL : &meeting->self, &meeting->peer);
+}
+
 /* ---- claiming ---- */
 
 /* Fills in the claimer's part of a record that is CLAIMING by us. */
@@ -179,6 +198,7 @@ static int make_offer(meeting_t *meeting, rendezvous_shm_t *record)
         return error;
     }
     store_plain(record->claimer, *vmmc_self());
+    store_relaxed(&record->claimer_waiter, meeting->waiter);
     store_plain(record->ticket, ticket);
     store_plain(record->mailbox, meeting->mailbox);
     return 0;
@@ -196,7 +216,9 @@ static bool finish_claim(meeting_t *meeting, uint32_t index, uint32_t tag)
         fail(meeting, reason(error));
         return !process_is_gone(&poster); /* a dead process's record is out of the way now: post or look again */
     }
+    uint32_t waiter = load_relaxed(&record->poster_waiter); /* before the poster may free the record */
     change(record, tag, RENDEZVOUS_CLAIMING, RENDEZVOUS_CLAIMED);
+    vmmc_notify(meeting->link, waiter);
     meeting->state = MEETING_CLAIMED;
     return true;
 }
@@ -204,7 +226,7 @@ static bool finish_claim(meeting_t *meeting, uint32_t index, uint32_t tag)
 static bool claim(meeting_t *meeting, uint32_t index, uint32_t tag)
 {
     rendezvous_shm_t *record = &table->records[index];
-    if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer)) {
+    if (!is_still_connected(meeting)) {
         fail(meeting, "its names have changed");
         return true;
     }
@@ -261,6 +283,7 @@ static void post(meeting_t *meeting)
         return;
     }
     store_plain(record->poster, *vmmc_self());
+    store_relaxed(&record->poster_waiter, meeting->waiter);
     store_plain(record->poster_end, meeting->self);
     store_plain(record->claimer_end, meeting->peer);
     change(record, meeting->tag, RENDEZVOUS_FILLING, RENDEZVOUS_POSTED);
@@ -298,16 +321,18 @@ static void let_the_other_claim(const meeting_t *meeting, uint32_t theirs, unsig
 /* Both ends may post at the same moment.  Each looks again after posting, so at least one sees the other; it takes its
  * own record back and claims.  If both do that at once, both find nothing and both try again. */
 void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self, const endpoint_t *peer,
-                   still_connected_t still_connected)
+                   still_connected_t still_connected, uint32_t waiter)
 {
     uint32_t index, tag;
     unsigned rounds = 0;
     memset(meeting, 0, sizeof *meeting);
     meeting->socket = socket;
+    meeting->begun_us = os_now_us();
     meeting->self = *self;
     meeting->peer = *peer;
     meeting->home = home_of(self, peer);
     meeting->still_connected = still_connected;
+    meeting->waiter = waiter;
     fail(meeting, vmmc_is_distrustful() ? "another process broke the protocol" : "the other end was always faster");
     for (unsigned attempt = 0; table && !vmmc_is_distrustful() && attempt < 8; attempt++) {
         if (find_posted(meeting, &index, &tag) && claim(meeting, index, tag))
@@ -330,7 +355,7 @@ static int join(meeting_t *meeting, const rendezvous_shm_t *record)
     vmmc_identity_t claimer = record->claimer;
     vmmc_ticket_t ticket = record->ticket;
     meeting->mailbox = record->mailbox;
-    if (!meeting->still_connected(meeting->socket, &meeting->self, &meeting->peer))
+    if (!is_still_connected(meeting))
         return VMMC_EPEER;
     int error = vmmc_link_join(&claimer, &ticket, &meeting->link);
     if (error)
@@ -350,8 +375,11 @@ static meeting_state_t confirm(meeting_t *meeting, rendezvous_shm_t *record)
         sweep(record); /* should the claimer be dead, nobody else may ever look at it */
         return MEETING_FAILED;
     }
-    if (change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_CONFIRMED))
+    uint32_t waiter = load_relaxed(&record->claimer_waiter);
+    if (change(record, meeting->tag, RENDEZVOUS_CLAIMED, RENDEZVOUS_CONFIRMED)) {
+        vmmc_notify(meeting->link, waiter);
         return MEETING_MADE;
+    }
     vmmc_mailbox_leave(meeting->link, meeting->mailbox); /* the claimer has given up meanwhile */
     vmmc_link_release(meeting->link);
     meeting->why = "the other end withdrew";

@@ -12,7 +12,8 @@
 
 #include "shm_layout.h"
 
-/* True if the kernel socket still is a connection between exactly these two ends. */
+/* True if the kernel socket still is a connection between exactly these two ends.  `self` NULL: its own has been asked for a
+ * moment ago, and nothing but a call of this library's, which would wait for the one under way, gives the socket another. */
 typedef bool (*still_connected_t)(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer);
 
 typedef enum meeting_state {
@@ -31,8 +32,10 @@ typedef struct meeting {
     uint32_t record;
     uint32_t tag; /* the record's generation, as it stands in its state word */
     uintptr_t socket;
+    uint64_t begun_us; /* on os_now_us() */
     endpoint_t self, peer;
     still_connected_t still_connected;
+    uint32_t waiter;
     vmmc_link_t *link; /* CLAIMED and MADE: a reference, which the stream takes over */
     uint32_t mailbox;
     void *memory;
@@ -42,9 +45,14 @@ typedef struct meeting {
 int rendezvous_start(void);
 /* Free the records that dead processes have left: after a death, before somebody needs the room. */
 void rendezvous_sweep(void);
-/* Look for the other end's record and claim it, or post one.  The result is in meeting->state. */
+/* This process is about to connect to `port` of this host, and will look for the other end with its first transfer. */
+void rendezvous_call(uint16_t port);
+/* How often that has been done, by all processes; any number to begin with. */
+uint32_t rendezvous_calls(uint16_t port);
+/* Look for the other end's record and claim it, or post one, between two names that have just been asked for.  The result is
+ * in meeting->state.  `waiter`: the thread to be woken when the other end has moved (wait_number()), 0: none. */
 void meeting_begin(meeting_t *meeting, uintptr_t socket, const endpoint_t *self, const endpoint_t *peer,
-                   still_connected_t still_connected);
+                   still_connected_t still_connected, uint32_t waiter);
 /* See whether the other end has moved; one load of a shared word while it has not. */
 meeting_state_t meeting_poll(meeting_t *meeting);
 /* The socket goes away: withdraw.  The result is MADE if the other end had already confirmed; then the stream has to

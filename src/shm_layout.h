@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define SHM_VERSION 5u
+#define SHM_VERSION 6u
 #define SHM_AT(type, field, offset) static_assert(offsetof(type, field) == (offset), #type "." #field " is ABI")
 #define SHM_SIZE(type, size) static_assert(sizeof(type) == (size), #type " is ABI")
 
@@ -170,6 +170,7 @@ enum flow_state_bits {
     FLOW_RESTORED = 64,  /* the returned bytes are in the kernel connection */
     FLOW_HOLDS = 128,    /* its program may store into a ring after the switch that ended it, so that memory is not used again */
     FLOW_REFUSED = 256, /* with RESTORED: the sender has no memory for the returned bytes; the receiver keeps them */
+    FLOW_FRESH = 512, /* before the first switch: the connection was so new then that nobody can have sent by the kernel */
 };
 enum flow_reader_bits {
     FLOW_READER_CLOSED = 1,
@@ -257,16 +258,24 @@ typedef struct rendezvous_shm {
     endpoint_t poster_end;           /* poster: its own end */
     endpoint_t claimer_end;          /* poster: the end it expects */
     vmmc_identity_t poster;          /* poster */
-    vmmc_identity_t claimer;         /* claimer, as all that follows */
+    word_t poster_waiter;            /* poster: whom to wake when the record is claimed; 0: nobody */
+    word_t claimer_waiter;           /* claimer, as all that follows: the same when it is confirmed */
+    vmmc_identity_t claimer;
     vmmc_ticket_t ticket;
     uint32_t mailbox;
 } rendezvous_shm_t;
 SHM_SIZE(rendezvous_shm_t, 192);
 
+#define RENDEZVOUS_PORTS 65536
+
 typedef struct rendezvous_table_shm {
     _Alignas(SHM_LINE) word_t version; /* 0 until somebody has opened the fresh table */
+    /* By port of the end that accepts: how many connections have been begun whose first transfer looks for the other end.
+     * Raised by who connects, before it does; read by who accepts, afterwards.  A hint: what comes of it is measured. */
+    _Alignas(SHM_LINE) word_t calls[RENDEZVOUS_PORTS];
     _Alignas(SHM_LINE) rendezvous_shm_t records[RENDEZVOUS_RECORDS];
 } rendezvous_table_shm_t;
-SHM_AT(rendezvous_table_shm_t, records, 64);
+SHM_AT(rendezvous_table_shm_t, calls, 64);
+SHM_AT(rendezvous_table_shm_t, records, 64 + 4 * RENDEZVOUS_PORTS);
 
 #endif

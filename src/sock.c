@@ -3,6 +3,7 @@
 
 #include "kernel.h"
 #include "log.h"
+#include "prospects.h"
 #include "settings.h"
 #include "transport.h"
 #include "watcher.h"
@@ -11,6 +12,7 @@
 #include <wsock32_real.h>
 
 #define SMALLEST_RING 16384u /* however small the program wants its buffer */
+#define NEW_US 10000u        /* no program has given a connection away, nor made a child that has it, so soon */
 #define MUCH_BYTES 16384u    /* a connection that moves so much is worth a meeting, however few its calls are */
 
 /* ---- coming and going ---- */
@@ -27,6 +29,12 @@ void sock_reset(sock_t *sock, uintptr_t handle)
     store_relaxed(&sock->connecting, 0);
     store_relaxed(&sock->listening, 0);
     store_relaxed(&sock->may_stream, 0);
+    word_add(&sock->life, 1);
+    store_relaxed(&sock->accepted, 0);
+    store_relaxed(&sock->hears, HEARS_PERHAPS);
+    store_relaxed(&sock->named, 0);
+    sock->server = 0;
+    store_relaxed(&sock->expects, EXPECTS_NOTHING);
     sock->meet_calls = 0;
     sock->receive_timeout_ms = sock->send_timeout_ms = 0;
     sock->receive_buffer = sock->send_buffer = 0;
@@ -61,6 +69,10 @@ static void attach(sock_t *sock)
     meeting_t *meeting = &sock->meeting;
     sock->story.peer_process = vmmc_link_peer(meeting->link)->pid;
     size_rings(sock);
+    if (word_replace(&sock->expects, EXPECTS_MEETING, EXPECTS_RING))
+        stream_expect_ring(&sock->stream, sock->story.connected_us + NEW_US);
+    else if (sock->server)
+        prospects_found(sock->server);
     stream_attach(&sock->stream, meeting->link, meeting->mailbox, meeting->memory);
     store_release(&sock->promoted, 1);
     store_release(&sock->mode, SOCK_USER);
@@ -83,6 +95,7 @@ static void stay_on_kernel(sock_t *sock, const char *why)
 {
     sock->story.why = why;
     store_release(&sock->mode, SOCK_KERNEL);
+    sock_settle_expectation(sock);
     forget_meeting(sock);
     log_info("socket %lu: stays on the kernel: %s", (unsigned long)sock->handle, why);
 }
@@ -103,6 +116,8 @@ static void end_kernel_hard(const sock_t *sock)
 void sock_end(sock_t *sock)
 {
     lock_take(&sock->lock);
+    if (sock_mode(sock) != SOCK_USER)
+        sock_settle_expectation(sock); /* what is found only now has not been found in time */
     if (sock_mode(sock) == SOCK_MEETING && meeting_cancel(&sock->meeting) == MEETING_MADE) {
         attach(sock);
     } else if (sock_mode(sock) == SOCK_MEETING) {
@@ -114,6 +129,7 @@ void sock_end(sock_t *sock)
         end_kernel_hard(sock);
     bool hard = (sock->linger_on && sock->linger_seconds == 0) || has_unread_in_kernel(sock);
     store_release(&sock->mode, SOCK_KERNEL);
+    sock_settle_expectation(sock);
     kpoll_forget(&sock->kpoll);
     stream_close(&sock->stream, hard);
     lock_release(&sock->lock);
@@ -199,7 +215,7 @@ bool sock_is_young(const sock_t *sock, uint32_t sending)
 {
     const counters_t *sent = &sock->stream.tx.counters, *received = &sock->stream.rx.counters;
     return calls_of(sock) < sock->meet_calls ||
-           (calls_of(sock) < settings()->meet_after && sent->bytes + received->bytes + sending < MUCH_BYTES);
+           (!sock_expects(sock) && calls_of(sock) < settings()->meet_after && sent->bytes + received->bytes + sending < MUCH_BYTES);
 }
 
 static bool may_be_connected(const sock_t *sock)
@@ -222,6 +238,7 @@ static void postpone_meeting(sock_t *sock)
 {
     sock->meet_calls = (uint32_t)(2 * calls_of(sock) + 2);
     store_release(&sock->mode, SOCK_YOUNG);
+    sock_settle_expectation(sock);
     log_info("socket %lu: there is no room for its meeting, which is tried again at its call %lu",
              (unsigned long)sock->handle, (unsigned long)sock->meet_calls);
 }
@@ -231,7 +248,8 @@ static void begin_meeting(sock_t *sock, const endpoint_t *self, const endpoint_t
 {
     note_connection(sock, self, peer);
     if (!why) {
-        meeting_begin(&sock->meeting, sock->handle, self, peer, kernel_still_connected);
+        uint32_t waiter = sock_expects(sock) ? wait_number(wait_mine()) : 0;
+        meeting_begin(&sock->meeting, sock->handle, self, peer, kernel_still_connected, waiter);
         if (sock->meeting.state == MEETING_FAILED && sock->meeting.was_full) {
             postpone_meeting(sock);
             return;
@@ -244,18 +262,27 @@ static void begin_meeting(sock_t *sock, const endpoint_t *self, const endpoint_t
         store_release(&sock->mode, SOCK_MEETING);
 }
 
+static bool ask_names(const sock_t *sock, endpoint_t *self, endpoint_t *peer)
+{
+    if (!load_acquire(&sock->named))
+        return kernel_names(sock->handle, self, peer);
+    *self = sock->own_name;
+    return kernel_peer_name(sock->handle, peer);
+}
+
 /* What only the system knows is asked now, and not before: where it costs a request to another process, that is a large
  * part of a short connection's life. */
 void sock_meet(sock_t *sock)
 {
     endpoint_t self, peer;
-    if (!may_be_connected(sock) || !kernel_names(sock->handle, &self, &peer))
+    uint32_t life = load_acquire(&sock->life);
+    if (!may_be_connected(sock) || !ask_names(sock, &self, &peer))
         return;
     if (load_relaxed(&sock->connecting) == SOCK_ACCEPTING)
         sock_learn_linger(sock); /* the listener's: at once on Wine, in Windows after SO_UPDATE_ACCEPT_CONTEXT */
     const char *why = obstacle(sock, &self, &peer);
     lock_take(&sock->lock);
-    if (may_be_connected(sock))
+    if (may_be_connected(sock) && load_relaxed(&sock->life) == life) /* or these are another connection's names */
         begin_meeting(sock, &self, &peer, why);
     lock_release(&sock->lock);
 }
@@ -266,7 +293,7 @@ void sock_connected(sock_t *sock)
         note_kernel_connection(sock);
     else if (sock_mode(sock) == SOCK_FRESH)
         come_to_be(sock);
-    if (!sock_is_young(sock, 0))
+    if (!sock_expects(sock) && !sock_is_young(sock, 0))
         sock_meet(sock);
 }
 

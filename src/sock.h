@@ -23,6 +23,12 @@ typedef enum sock_mode {
 /* What may have connected a fresh socket by now. */
 typedef enum sock_connecting { SOCK_IDLE, SOCK_CONNECTING, SOCK_ACCEPTING /* by AcceptEx */ } sock_connecting_t;
 
+/* Of a connection whose other end too looks for this one with its first transfer. */
+typedef enum sock_expects { EXPECTS_NOTHING, EXPECTS_MEETING, EXPECTS_RING /* for its first send */ } sock_expects_t;
+
+/* Whether a listener looks for such connections. */
+typedef enum sock_hears { HEARS_PERHAPS, HEARS_CALLS, HEARS_NOTHING } sock_hears_t;
+
 struct async;
 
 /* Why a socket is what it is, for whoever reads this process's memory (inspection.h); nothing here asks. */
@@ -38,6 +44,14 @@ typedef struct sock {
     word_t mode;
     vmmc_lock_t lock; /* changes of mode */
     meeting_t meeting;
+    word_t life;               /* another one after each reuse of the entry */
+    word_t accepted;           /* a listener's connections, ... */
+    word_t hears;              /* ... sock_hears_t, ... */
+    word_t answered;           /* ... and how many of the calls for its port it has answered */
+    word_t named;              /* accepted by a listener that has a whole name, which is: */
+    endpoint_t own_name;       /* also a listener's, if it hears */
+    uint32_t server;           /* prospects_key() of the end that listens; 0: not known */
+    word_t expects;            /* sock_expects_t */
     uint32_t meet_calls;       /* no meeting is tried before so many calls, since there was no room for the last one */
     word_t nonblocking;        /* as the program set it */
     word_t connecting;         /* sock_connecting_t */
@@ -64,6 +78,21 @@ void sock_inherit(sock_t *sock, const sock_t *listener);
 /* Ask the system for the linger setting, which more than one option changes, and not only on this socket. */
 void sock_learn_linger(sock_t *sock);
 void sock_learn_timeouts(sock_t *sock);
+/* Before a connect to `name`, and after one that has succeeded: see whether the other end is to be met at once, with the
+ * first transfer.  True: then that waits for the other end a little while (sock_await_other_ends()). */
+bool sock_expect_at_connect(sock_t *sock, const void *name, int length);
+void sock_expect_nothing(sock_t *sock); /* the connect that should be has failed */
+void sock_note_connect(sock_t *sock, const void *name, int length);
+/* The same for what `listener`, the socket `handle`, has accepted. */
+void sock_expect_at_accept(sock_t *sock, sock_t *listener, uintptr_t handle);
+static inline bool sock_expects(const sock_t *sock)
+{
+    return load_relaxed(&sock->expects) == EXPECTS_MEETING;
+}
+/* The first transfer of such sockets is about to begin on one of them, and may wait, until the deadline at the latest. */
+void sock_await_other_ends(sock_t *const *socks, unsigned count, uint64_t deadline);
+/* A socket goes to the kernel, has sent, or ends: see what became of what it expected. */
+void sock_settle_expectation(sock_t *sock);
 /* The socket is connected now. */
 void sock_connected(sock_t *sock);
 /* The same, if the system says so: of a socket that may have been connected since it was last looked at. */

@@ -143,11 +143,14 @@ static int send_pieces(sock_t *sock, transfer_t *transfer)
  * meanwhile; what is long is not to go by the kernel for want of them.  A connection that ends with this piece has none. */
 static int send_before_user(sock_t *sock, transfer_t *transfer)
 {
-    bool first = transfer->count < LONG_PIECE && !sock_is_young(sock, transfer->count);
+    bool expected = sock_expects(sock);
+    bool first = transfer->count < LONG_PIECE && !expected && !sock_is_young(sock, transfer->count);
     if (first)
         sock_progress(sock); /* where the other end has done its part this piece may go by the ring */
     else
         sock_look_around(sock, transfer->count);
+    if (expected && transfer->blocking)
+        sock_await_other_ends(&sock, 1, transfer->deadline);
     int done = send_pieces(sock, transfer);
     if (first)
         sock_look_around(sock, 0);
@@ -157,7 +160,10 @@ static int send_before_user(sock_t *sock, transfer_t *transfer)
 static int send_all(sock_t *sock, transfer_t *transfer)
 {
     bool is_user = __builtin_expect(sock_mode(sock) == SOCK_USER, 1);
-    return is_user ? send_pieces(sock, transfer) : send_before_user(sock, transfer);
+    int done = is_user ? send_pieces(sock, transfer) : send_before_user(sock, transfer);
+    if (__builtin_expect(load_relaxed(&sock->expects) == EXPECTS_RING, 0))
+        sock_settle_expectation(sock);
+    return done;
 }
 
 int sock_send(sock_t *sock, uintptr_t handle, const void *bytes, int count, unsigned flags)
@@ -264,6 +270,7 @@ int sock_send_held(sock_t *sock, uintptr_t handle, const void *bytes, int count)
 void sock_end_turn(sock_t *sock)
 {
     stream_end_turn(&sock->stream);
+    sock_settle_expectation(sock);
 }
 
 void sock_end_kernel_turn(sock_t *sock, int64_t moved)
@@ -284,6 +291,13 @@ static int over_seams(sock_t *sock, transfer_t *transfer, int done)
     return rest(sock, transfer, false, done);
 }
 
+static void look_around_to_receive(sock_t *sock, const transfer_t *transfer)
+{
+    sock_look_around(sock, 0);
+    if (sock_expects(sock) && transfer->blocking)
+        sock_await_other_ends(&sock, 1, transfer->deadline);
+}
+
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
 {
     transfer_t transfer = {.socket = handle,
@@ -293,7 +307,7 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = sock_deadline(sock->receive_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
-        sock_look_around(sock, 0);
+        look_around_to_receive(sock, &transfer);
     if (flags & SOCK_URGENT)
         return receive_urgent(sock, &transfer);
     int done = piece(sock, &transfer, false);
@@ -308,7 +322,7 @@ int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
                            .count = (uint32_t)count,
                            .blocking = true,
                            .deadline = STREAM_NEVER};
-    sock_look_around(sock, 0);
+    look_around_to_receive(sock, &transfer);
     int done;
     do {
         done = piece(sock, &transfer, false); /* by the kernel it may end at the time-out of a recv */

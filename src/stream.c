@@ -6,25 +6,32 @@
 
 #include <stdlib.h>
 
-static void init_half(half_t *half)
+/* What the halves of the last streams that ended had learnt: many streams are too short to learn whether spinning pays. */
+static word_t learnt_spins[2];
+
+static void init_half(half_t *half, const word_t *learnt_spin)
 {
     size_t kept = offsetof(half_t, carrier);
     half_take(half);
     memset((uint8_t *)half + kept, 0, sizeof *half - kept);
+    half->learnt_spin = load_relaxed(learnt_spin);
     bias_renew(&half->bias);
 }
 
 void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socket, uint32_t ring_bytes,
                  uint32_t ring_max_bytes)
 {
-    init_half(&stream->tx);
-    init_half(&stream->rx);
+    init_half(&stream->tx, &learnt_spins[0]);
+    init_half(&stream->rx, &learnt_spins[1]);
     copy_choices_begin(&stream->tx.copying);
     stream->kernel = kernel;
     stream->socket = socket;
     atomic_store_explicit(&stream->open_for, socket, memory_order_relaxed);
     stream->ring_bytes = ring_bytes;
     stream->ring_max_bytes = ring_max_bytes < ring_bytes ? ring_bytes : ring_max_bytes;
+    stream->new_until = 0;
+    store_relaxed(&stream->expects_ring, 0);
+    store_relaxed(&stream->missed_ring, 0);
     stream->link = NULL;
     store_relaxed(&stream->unblocked, 0);
     store_relaxed(&stream->attached, 0);
@@ -530,6 +537,8 @@ void stream_close(stream_t *stream, bool hard)
     half_take(&stream->tx);
     half_take(&stream->rx);
     if (stream_is_attached(stream)) {
+        store_relaxed(&learnt_spins[0], stream->tx.learnt_spin);
+        store_relaxed(&learnt_spins[1], stream->rx.learnt_spin);
         stream__restore_now(stream);
         /* What this end has given up has been reset for its program, and must not seem to end well for the other's. */
         close_sending(stream, hard || stream_is_broken(stream) || has_unread(&stream->rx));

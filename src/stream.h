@@ -196,6 +196,9 @@ typedef struct stream {
     uintptr_t socket;
     _Atomic(uintptr_t) open_for; /* the socket; 0 once the stream is broken */
     uint32_t ring_bytes, ring_max_bytes;
+    uint64_t new_until; /* on os_now_us() */
+    word_t expects_ring; /* until a first send has waited for it */
+    word_t missed_ring;
     word_t send_buffer;
     word_t attached;
     word_t closing;
@@ -223,6 +226,18 @@ void stream_init(stream_t *stream, const kernel_calls_t *kernel, uintptr_t socke
 /* Before the attachment, for streams that are to begin with other rings than usual: bytes, powers of two, 0: as usual.
  * `sending` is a wish that the other side grants if that is more than it would offer.  Rings still grow. */
 void stream_size_rings(stream_t *stream, uint32_t receiving, uint32_t sending);
+/* Before the attachment: the other end has been met with the connection's first transfer, so a first send waits a
+ * moment for the ring that it is about to offer.  Until `new_until` (os_now_us()) nobody else can have sent anything here. */
+static inline void stream_expect_ring(stream_t *stream, uint64_t new_until)
+{
+    store_relaxed(&stream->expects_ring, 1);
+    stream->new_until = new_until;
+}
+/* True if one that blocks has done so in vain. */
+static inline bool stream_has_missed_ring(const stream_t *stream)
+{
+    return load_relaxed(&stream->missed_ring) != 0;
+}
 /* How many bytes the program wants to send ahead of who reads them (SO_SNDBUF), 0: no wish; at any time. */
 static inline void stream_set_send_buffer(stream_t *stream, uint32_t bytes)
 {

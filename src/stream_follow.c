@@ -131,6 +131,12 @@ void stream__grow(stream_t *stream)
         offer_ring(stream, size);
 }
 
+/* Before its first byte the sender knew that there is nothing in the kernel; to look costs requests on Wine. */
+static bool is_fresh(const half_t *rx)
+{
+    return rx->switches == 0 && rx->position == 0 && (load_relaxed(&rx->flow->state) & FLOW_FRESH);
+}
+
 static int follow(stream_t *stream, uint32_t carrier)
 {
     half_t *rx = &stream->rx;
@@ -138,7 +144,7 @@ static int follow(stream_t *stream, uint32_t carrier)
     if (action == RX_FOLLOW_RING) {
         if (carrier != rx->offered.handle)
             return stream__break(stream, "the sender moved to a ring that was not offered");
-        if (rx->carrier == CARRIER_KERNEL && !rx->busy && stream__keep_strays(stream))
+        if (rx->carrier == CARRIER_KERNEL && !rx->busy && !is_fresh(rx) && stream__keep_strays(stream))
             return STREAM_AGAIN;
         drop_old_ring(stream);
         rx->ring = rx->offered;

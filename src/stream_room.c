@@ -73,6 +73,8 @@ int stream__take_offer(stream_t *stream)
         tx->never = true; /* no address space: the kernel carries on */
         return 0;
     }
+    if (tx->switches == 0 && tx->position == 0 && os_now_us() < stream->new_until)
+        stream__mark(tx, FLOW_FRESH);
     publish_switch(tx, handle);
     tx->carrier = CARRIER_RING;
     tx->ring = ring;

@@ -6,6 +6,7 @@
 #define GLANCES 60
 #define ANNOUNCEMENT_LOOKS 4
 #define ATTACHMENT_US 2000
+#define EARLY_ATTACHMENT_US 300
 #define MAX_RETRIES 8 /* of a non-blocking receive, for announced bytes or announcements that lag; about a ms each */
 
 /* ---- the end ---- */
@@ -288,10 +289,11 @@ static void await_other_end(stream_t *stream, const transfer_t *transfer)
     if ((state & FLOW_ANNOUNCING) || rx->awaited || rx->never || rx->kernel_calls || !transfer->blocking)
         return;
     rx->awaited = true;
-    if (stream->kernel->pending(stream->socket))
+    bool early = load_relaxed(&stream->expects_ring); /* it is attaching at this moment, and has sent nothing */
+    if (!early && stream->kernel->pending(stream->socket))
         return;
     outlook_t outlook = {.interludes = true};
-    uint64_t until = os_now_us() + ATTACHMENT_US;
+    uint64_t until = os_now_us() + (early ? EARLY_ATTACHMENT_US : ATTACHMENT_US);
     outlook_add(&outlook, &rx->flow->state, state);
     stream__sleep(stream, rx, &outlook, until < transfer->deadline ? until : transfer->deadline);
 }
@@ -422,7 +424,7 @@ static inline bool is_quiet(const stream_t *stream)
     const half_t *rx = &stream->rx;
     const flow_shm_t *flow = rx->flow;
     return load_acquire(&flow->tail) == rx->position &&
-           (load_acquire(&flow->state) & ~(uint32_t)FLOW_HOLDS) == FLOW_ANNOUNCING &&
+           (load_acquire(&flow->state) & ~(uint32_t)(FLOW_HOLDS | FLOW_FRESH)) == FLOW_ANNOUNCING &&
            load_relaxed(&flow->switches) == rx->switches && load_relaxed(&flow->urgents) == rx->urgent.count &&
            load_relaxed(&flow->wanted) <= rx->next_wanted && !load_relaxed(stream->link_death);
 }

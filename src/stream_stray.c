@@ -101,10 +101,10 @@ void stream_leave_to_strays(stream_t *stream)
 bool stream__keep_strays(stream_t *stream)
 {
     half_t *rx = &stream->rx;
-    if (stream__kernel_has(stream) <= 0)
-        return false;
     uint32_t there = stream->kernel->pending(stream->socket);
-    uint8_t *bytes = there ? malloc(there) : NULL;
+    if (there == 0 || stream__kernel_has(stream) <= 0)
+        return false; /* the first question costs much less on Wine */
+    uint8_t *bytes = malloc(there);
     int count = bytes ? stream__kernel(stream)->peek(stream->socket, bytes, there) : 0;
     if (count > 0 && load_acquire(&rx->flow->switches) - rx->switches == 1)
         count = stream__kernel(stream)->receive(stream->socket, bytes, (uint32_t)count);

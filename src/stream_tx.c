@@ -2,6 +2,9 @@
 #include "ring.h"
 #include "stream_private.h"
 
+#define FIRST_RING_US 500u
+#define FIRST_RING_LOOK_US 30u
+
 /* ---- what stops a sender ---- */
 
 /* TCP takes one send after the peer's close, and fails the next. */
@@ -107,6 +110,27 @@ static int send_by_kernel(stream_t *stream, const uint8_t *bytes, uint32_t count
 
 /* ---- the call ---- */
 
+/* The receiver of a connection that both ends have met at once is about to offer a ring; that costs it nothing but the call
+ * it is in, while bytes by the kernel cost both ends requests on Wine.  Once, and not for long: it may have other plans.  Who
+ * does not block looks for a fraction of what the kernel would take. */
+static int await_first_ring(stream_t *stream, const transfer_t *transfer)
+{
+    half_t *tx = &stream->tx;
+    outlook_t outlook = {.interludes = true};
+    uint64_t until = os_now_us() + FIRST_RING_US;
+    store_relaxed(&stream->expects_ring, 0);
+    outlook_add(&outlook, &tx->flow->offer, 0);
+    outlook_add(&outlook, &tx->flow->consumer, 0);
+    if (!transfer->blocking)
+        stream__look(tx, &outlook, FIRST_RING_LOOK_US);
+    else if (!vmmc_link_has_futex(stream->link)) /* an event may be waited for by the tick of a clock */
+        stream__look(tx, &outlook, FIRST_RING_US);
+    else
+        stream__sleep(stream, tx, &outlook, until < transfer->deadline ? until : transfer->deadline);
+    store_relaxed(&stream->missed_ring, transfer->blocking && !load_relaxed(&tx->flow->offer));
+    return 0;
+}
+
 /* What has to be seen to before `left` bytes can go.  True: nothing.  Otherwise *result is 0 to look again, the reason to
  * stop, or a count that has been swallowed. */
 static bool is_clear(stream_t *stream, const transfer_t *transfer, uint32_t left, int *result)
@@ -150,6 +174,8 @@ static int send_step(stream_t *stream, const transfer_t *transfer, uint32_t done
         int moved = send_by_ring(stream, transfer, done);
         return moved ? moved : stream__wait_for_ring(stream, transfer, done);
     }
+    if (load_relaxed(&stream->expects_ring) && !tx->never)
+        return await_first_ring(stream, transfer);
     int moved = send_by_kernel(stream, bytes, left, transfer->urgent);
     return moved ? moved : stream__wait_for_kernel(stream, transfer);
 }

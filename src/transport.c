@@ -65,3 +65,8 @@ const char *transport_start(void)
     lock_release(&transport.lock);
     return atomic_load(&transport.reason);
 }
+
+bool transport_runs(void)
+{
+    return load_acquire(&transport.started) && !atomic_load(&transport.reason);
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the API tests case by case, each in a process of its own, so that one that hangs does not hide the rest.
 # usage: tools/test_api.sh BUILD_DIR CONFIG [PROGRAM [CASE_PATTERN]]
-# CONFIG: builtin, ours, disabled, event, young (streams begin late), outward (only this end has our DLL), inward (only the peer has).
+# CONFIG: builtin, ours, disabled, event, young (streams begin late), early (with the first transfer), outward (only this end has our DLL), inward (only the peer has).
 # Set API_PEER_BUILD to another build's folder for mixed pairs, API_SECONDS to bound a case (here: 10).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -14,6 +14,7 @@ configure() {
         disabled) export VMMC_ENABLED=0 ;;
         event) export VMMC_WAIT=event ;;
         young) export VMMC_MEET_AFTER=3 ;;
+        early) export VMMC_MEET_AFTER=3 VMMC_MEET_EARLY=always ;;
         outward) export API_PEER_DLL=builtin API_PEER_BUILD=$bare ;;
         inward) export EXPECT_DLL=builtin API_PEER_DLL=ours API_PEER_BUILD=$directory programs=$bare ;;
         builtin) export EXPECT_DLL=builtin WINEDLLOVERRIDES=wsock32=b ;;

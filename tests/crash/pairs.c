@@ -146,7 +146,7 @@ static bool names_of(int fd, endpoint_t *self, endpoint_t *peer)
 static bool still_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer)
 {
     endpoint_t mine, other;
-    return names_of((int)socket, &mine, &other) && memcmp(&mine, self, sizeof mine) == 0 &&
+    return names_of((int)socket, &mine, &other) && (!self || memcmp(&mine, self, sizeof mine) == 0) &&
            memcmp(&other, peer, sizeof other) == 0;
 }
 
@@ -175,7 +175,7 @@ static void begin(meeting_t *meeting, int fd)
     *meeting = (meeting_t){.state = MEETING_FAILED};
     pthread_mutex_lock(&in_call);
     if (names_of(fd, &self, &peer))
-        meeting_begin(meeting, (uintptr_t)fd, &self, &peer, still_connected);
+        meeting_begin(meeting, (uintptr_t)fd, &self, &peer, still_connected, 0);
     pthread_mutex_unlock(&in_call);
 }
 

@@ -51,13 +51,13 @@ typedef struct connection {
 static bool is_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer)
 {
     (void)socket;
-    return self->port != peer->port;
+    return !self || self->port != peer->port;
 }
 
 static void begin_meeting(end_t *end, uint16_t self, uint16_t peer)
 {
     endpoint_t mine = {.address = {[15] = 1}, .port = self}, other = {.address = {[15] = 1}, .port = peer};
-    meeting_begin(&end->meeting, (uintptr_t)end->fd, &mine, &other, is_connected);
+    meeting_begin(&end->meeting, (uintptr_t)end->fd, &mine, &other, is_connected, 0);
 }
 
 static bool start(void)

@@ -62,7 +62,7 @@ static void begin(unsigned end, script_t *script)
     (void)script;
     cancel_meeting(&meetings[end]);
     ambush_call();
-    meeting_begin(&meetings[end], end, &ends[end], &ends[1 - end], still_connected);
+    meeting_begin(&meetings[end], end, &ends[end], &ends[1 - end], still_connected, 0);
     check(&meetings[end]);
 }
 
@@ -96,8 +96,8 @@ static void meet_honestly(unsigned end, script_t *script)
     endpoint_t ends[2] = {endpoint(3001), endpoint(4004)};
     (void)end;
     (void)script;
-    meeting_begin(&first, 2, &ends[0], &ends[1], still_connected);
-    meeting_begin(&second, 3, &ends[1], &ends[0], still_connected);
+    meeting_begin(&first, 2, &ends[0], &ends[1], still_connected, 0);
+    meeting_begin(&second, 3, &ends[1], &ends[0], still_connected, 0);
     fuzz_check(first.state == MEETING_POSTED && second.state == MEETING_CLAIMED);
     fuzz_check(meeting_poll(&first) == MEETING_MADE && meeting_poll(&second) == MEETING_MADE);
     fuzz_check(first.link->arena == second.link->arena && first.memory == second.memory);
@@ -127,7 +127,7 @@ static void lie_about_records(void)
 {
     endpoint_t ends[2] = {endpoint(1000), endpoint(2000)};
     connected[0] = true;
-    meeting_begin(&meetings[0], 0, &ends[0], &ends[1], still_connected);
+    meeting_begin(&meetings[0], 0, &ends[0], &ends[1], still_connected, 0);
     fuzz_check(meetings[0].state == MEETING_POSTED);
     for (unsigned i = 0; i < LIED_RECORDS; i++) {
         word_t *words = (word_t *)&table->records[(meetings[0].record + i) % RENDEZVOUS_RECORDS];

@@ -10,7 +10,7 @@
 static const char *const variables[] = {"VMMC_ENABLED",  "VMMC_INCLUDE_PORTS", "VMMC_EXCLUDE_PORTS",
                                         "VMMC_RING_SIZE", "VMMC_RING_MAX",     "VMMC_SPIN",
                                         "VMMC_WAIT",     "VMMC_LOG_LEVEL",     "VMMC_LOG_FILE",
-                                        "VMMC_MEET_AFTER"};
+                                        "VMMC_MEET_AFTER", "VMMC_MEET_EARLY"};
 static char ini_path[64], log_path[64];
 
 static int fresh_files(void **state)
@@ -66,6 +66,7 @@ static void defaults_hold_without_any_source(void **state)
     assert_int_equal(config.ring_bytes, 16 << 10);
     assert_int_equal(config.ring_max_bytes, 4 << 20);
     assert_int_equal(config.meet_after, 4);
+    assert_int_equal(config.meet_early, EARLY_LEARN);
     assert_int_equal(config.rings_mb, sizeof(void *) == 8 ? 1024 : 256);
     assert_int_equal(config.spin_us, 100);
     assert_int_equal(config.wait, WAIT_AUTO);
@@ -89,7 +90,7 @@ static void the_file_sets_every_value(void **state)
     (void)state;
     write_ini("; a comment\r\n# another\r\n[vmmc]\r\n\r\nenabled=0\r\n  include_ports = 80, 8000-8999 \r\n"
               "exclude_ports=8080\r\nring_size=128K\r\nring_max=4m\r\nspin = 0\r\nwait = event\r\n"
-              "blocking_hooks = 1\r\n");
+              "blocking_hooks = 1\r\nmeet_early=off\r\n");
     config_load(&config, ini_path);
     assert_int_equal(log_lines(""), 0);
     assert_false(config.enabled);
@@ -99,6 +100,7 @@ static void the_file_sets_every_value(void **state)
     assert_int_equal(config.exclude.count, 1);
     assert_int_equal(config.ring_bytes, 128 << 10);
     assert_int_equal(config.ring_max_bytes, 4 << 20);
+    assert_int_equal(config.meet_early, EARLY_OFF);
     assert_int_equal(config.spin_us, 0);
     assert_int_equal(config.wait, WAIT_EVENT);
     assert_int_equal(config.blocking_hooks, HOOKS_ON);
@@ -136,6 +138,7 @@ static const wrong_value_t wrong_values[] = {
     {"VMMC_SPIN", "100001"},          {"VMMC_SPIN", "0x10"},
     {"VMMC_SPIN", "+1"},              {"VMMC_SPIN", "K"},
     {"VMMC_MEET_AFTER", "-1"},        {"VMMC_MEET_AFTER", "soon"},
+    {"VMMC_MEET_EARLY", "1"},         {"VMMC_MEET_EARLY", "no"},
     {"VMMC_BLOCKING_HOOKS", "auto"},  {"VMMC_BLOCKING_HOOKS", "2"},
     {"VMMC_WAIT", "poll"},            {"VMMC_WAIT", "FUTEX"},
     {"VMMC_INCLUDE_PORTS", "0"},      {"VMMC_INCLUDE_PORTS", "65536"},

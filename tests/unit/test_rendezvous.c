@@ -38,14 +38,28 @@ static void move_after(unsigned yields, void (*what)(void))
     move = what;
 }
 
+/* ---- who is woken ---- */
+
+static word_t last_woken;
+void __wrap_vmmc_notify(vmmc_link_t *link, uint32_t waiter);
+
+void __wrap_vmmc_notify(vmmc_link_t *link, uint32_t waiter)
+{
+    (void)link;
+    store_relaxed(&last_woken, waiter);
+}
+
 /* ---- the connections of these tests ---- */
 
 static int names_fail_at; /* the number of the re-check that fails; 0: none does */
 static word_t checks;
 
+static word_t own_checks; /* those that asked for its own name too */
+
 static bool still_connected(uintptr_t socket, const endpoint_t *self, const endpoint_t *peer)
 {
-    unit_check(socket == 7 && self->port != peer->port);
+    unit_check(socket == 7 && (!self || self->port != peer->port));
+    word_add(&own_checks, self != NULL);
     return (int)word_add(&checks, 1) != names_fail_at;
 }
 
@@ -58,7 +72,7 @@ static endpoint_t end_of(uint16_t port)
 static void begin(meeting_t *meeting, uint16_t self, uint16_t peer)
 {
     endpoint_t mine = end_of(self), other = end_of(peer);
-    meeting_begin(meeting, 7, &mine, &other, still_connected);
+    meeting_begin(meeting, 7, &mine, &other, still_connected, 0);
 }
 
 static void release(meeting_t *meeting)
@@ -411,6 +425,60 @@ static void a_sweep_leaves_the_living_alone(void **state)
     }
 }
 
+static uint64_t stopped_at; /* 0: the clock goes */
+uint64_t __real_os_now_us(void);
+uint64_t __wrap_os_now_us(void);
+
+uint64_t __wrap_os_now_us(void)
+{
+    return stopped_at ? stopped_at : __real_os_now_us();
+}
+
+static void its_own_name_is_asked_for_again_unless_that_was_just_now(void **state)
+{
+    meeting_t first, second;
+    (void)state;
+    stopped_at = __real_os_now_us();
+    begin(&first, 1, 2);
+    stopped_at += 3000;
+    store_relaxed(&own_checks, 0);
+    begin(&second, 2, 1);
+    assert_int_equal(load_relaxed(&own_checks), 0);
+    assert_int_equal(meeting_poll(&first), MEETING_MADE);
+    assert_int_equal(load_relaxed(&own_checks), 1);
+    assert_int_equal(meeting_poll(&second), MEETING_MADE);
+    stopped_at = 0;
+    release(&first);
+    release(&second);
+}
+
+static void who_waits_is_woken_by_the_claim_and_by_the_confirmation(void **state)
+{
+    meeting_t first, second;
+    endpoint_t one = end_of(1), two = end_of(2);
+    (void)state;
+    meeting_begin(&first, 7, &one, &two, still_connected, 5);
+    store_relaxed(&last_woken, 0);
+    meeting_begin(&second, 7, &two, &one, still_connected, 6);
+    assert_int_equal(load_relaxed(&last_woken), 5);
+    assert_int_equal(meeting_poll(&first), MEETING_MADE);
+    assert_int_equal(load_relaxed(&last_woken), 6);
+    assert_int_equal(meeting_poll(&second), MEETING_MADE);
+    release(&first);
+    release(&second);
+}
+
+static void calls_are_counted_by_port(void **state)
+{
+    uint32_t before = rendezvous_calls(65535), other = rendezvous_calls(65534);
+    (void)state;
+    rendezvous_call(65535);
+    rendezvous_call(65535);
+    assert_int_equal(rendezvous_calls(65535), before + 2);
+    assert_int_equal(rendezvous_calls(65534), other);
+    assert_int_equal(rendezvous_calls(0), rendezvous_calls(0));
+}
+
 /* The poster still asks for its record: to it that is a withdrawal. */
 static void the_poster_of_a_swept_record_stays_with_the_kernel(void **state)
 {
@@ -711,6 +779,9 @@ int main(int argc, char **argv)
         CASE(the_poster_frees_what_a_dead_claimer_has_left),
         CASE(records_that_dead_processes_worked_on_are_used_again),
         CASE(hostile_records_join_nobody),
+        CASE(its_own_name_is_asked_for_again_unless_that_was_just_now),
+        CASE(who_waits_is_woken_by_the_claim_and_by_the_confirmation),
+        CASE(calls_are_counted_by_port),
         CASE(an_end_waits_for_one_that_is_still_posting),
         CASE(the_greater_end_leaves_the_claim_to_the_other),
         CASE(an_end_that_never_finishes_is_not_waited_for),
