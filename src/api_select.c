@@ -126,14 +126,14 @@ static bool fill(selection_t *all)
 /* ---- asking user-level sockets ---- */
 
 /* To ask for bytes is as good as a first receive: all that expect their other ends look for them now and, unless the program
- * does not wait, are waited for together.  True: they may have something to tell now. */
+ * does not wait, are waited for together.  None of them is user-level yet.  True: they may have something to tell now. */
 static bool meet_the_expected(const selection_t *all, bool waits)
 {
     sock_t *expecting[MEET_AT_ONCE];
     unsigned reads = set_count(all->sets[READS]), count = 0;
     for (unsigned i = 0; i < reads && count < MEET_AT_ONCE; i++) {
         sock_t *sock = all->members[i].sock;
-        if (!sock || !sock_expects(sock) || sock_mode(sock) == SOCK_FRESH)
+        if (!all->members[i].by_kernel || !sock || !sock_expects(sock) || sock_mode(sock) == SOCK_FRESH)
             continue;
         sock_look_around(sock, 0);
         expecting[count++] = sock;
@@ -520,7 +520,7 @@ static bool is_time_for_kernel(selection_t *all)
 static int select_round(selection_t *all, uint32_t *learnt_spin)
 {
     unsigned ready = ask_streams(all);
-    if (meet_the_expected(all, !ready && all->deadline))
+    if (all->kernel_members && meet_the_expected(all, !ready && all->deadline))
         return ASK_AGAIN;
     if (all->kernel_members == all->count)
         return select_by_kernel(all);

@@ -16,9 +16,7 @@ static place_t places[PLACES];
 
 uint32_t prospects_key(const endpoint_t *server)
 {
-    uint32_t hash = 2166136261u ^ server->port;
-    for (unsigned i = 0; i < sizeof server->address; i++)
-        hash = (hash ^ server->address[i]) * 16777619u;
+    uint32_t hash = endpoint_hash(server);
     return hash ? hash : 1;
 }
 

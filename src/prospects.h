@@ -9,7 +9,7 @@
 #ifndef VMMC_PROSPECTS_H
 #define VMMC_PROSPECTS_H
 
-#include "shm_layout.h"
+#include "rendezvous.h"
 
 /* Names the end that listens, for the rest of these calls; never 0. */
 uint32_t prospects_key(const endpoint_t *server);

@@ -42,7 +42,7 @@ static bool same_end(const endpoint_t *a, const endpoint_t *b)
     return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
-static uint32_t hash_end(const endpoint_t *end)
+uint32_t endpoint_hash(const endpoint_t *end)
 {
     uint32_t hash = 2166136261u ^ end->port;
     for (unsigned i = 0; i < sizeof end->address; i++)
@@ -53,7 +53,7 @@ static uint32_t hash_end(const endpoint_t *end)
 /* The same for both ends. */
 static uint32_t home_of(const endpoint_t *self, const endpoint_t *peer)
 {
-    uint32_t hash = hash_end(self) + hash_end(peer);
+    uint32_t hash = endpoint_hash(self) + endpoint_hash(peer);
     return (hash ^ (hash >> 15)) % RENDEZVOUS_RECORDS;
 }
 

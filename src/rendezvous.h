@@ -1,9 +1,9 @@
 /* rendezvous: how the two processes that share a kernel connection find each other.
  *
  * Both ends post in one table, keyed by the pair of addresses.  Whoever comes second claims the first one's record and
- * the first confirms.  Each asks its kernel socket for its two names again after it has seen the other's record: only
- * one live connection has that pair of names at a time, so both are ends of the same one, and neither the record of a
- * crashed process nor a reused port can join two connections.
+ * the first confirms.  Each asks its kernel socket for its names again after it has seen the other's record (its own only
+ * if that was not asked for a moment ago): only one live connection has that pair of names at a time, so both are ends of
+ * the same one, and neither the record of a crashed process nor a reused port can join two connections.
  *
  * Owns    the table (mapped for the life of the process).
  * Threads any; one meeting is used by one thread at a time. */
@@ -41,6 +41,8 @@ typedef struct meeting {
     void *memory;
 } meeting_t;
 
+/* For tables of ends, of any size. */
+uint32_t endpoint_hash(const endpoint_t *end);
 /* Open the table of this user.  Errors: VMMC_ENOMEM; VMMC_EACCES: somebody else made it; VMMC_EPROTO: other version. */
 int rendezvous_start(void);
 /* Free the records that dead processes have left: after a death, before somebody needs the room. */

@@ -215,7 +215,8 @@ bool sock_is_young(const sock_t *sock, uint32_t sending)
 {
     const counters_t *sent = &sock->stream.tx.counters, *received = &sock->stream.rx.counters;
     return calls_of(sock) < sock->meet_calls ||
-           (!sock_expects(sock) && calls_of(sock) < settings()->meet_after && sent->bytes + received->bytes + sending < MUCH_BYTES);
+           (!sock_expects(sock) && calls_of(sock) < settings()->meet_after &&
+            sent->bytes + received->bytes + sending < MUCH_BYTES);
 }
 
 static bool may_be_connected(const sock_t *sock)

@@ -198,10 +198,11 @@ void sock_await_other_ends(sock_t *const *socks, unsigned count, uint64_t deadli
 /* One that has met has succeeded once a first send has found its ring, or has not had to wait for it. */
 void sock_settle_expectation(sock_t *sock)
 {
-    bool sent = sock->stream.tx.counters.calls != 0;
-    if (load_relaxed(&sock->expects) == EXPECTS_RING && sock_mode(sock) == SOCK_USER && !sent)
+    uint32_t expected = load_relaxed(&sock->expects);
+    bool has_sent = sock->stream.tx.counters.calls != 0;
+    if (expected == EXPECTS_NOTHING || (expected == EXPECTS_RING && sock_mode(sock) == SOCK_USER && !has_sent))
         return;
-    uint32_t expected = word_swap(&sock->expects, EXPECTS_NOTHING);
+    expected = word_swap(&sock->expects, EXPECTS_NOTHING);
     if (expected != EXPECTS_NOTHING)
         prospects_tried(sock->server, expected == EXPECTS_RING && !stream_has_missed_ring(&sock->stream));
 }

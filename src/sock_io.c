@@ -139,18 +139,23 @@ static int send_pieces(sock_t *sock, transfer_t *transfer)
     return transfer->blocking ? rest(sock, transfer, true, done) : done;
 }
 
+/* Before a transfer, which may wait for an other end that is expected. */
+static void look_around_and_wait(sock_t *sock, const transfer_t *transfer, uint32_t sending)
+{
+    sock_look_around(sock, sending);
+    if (sock_expects(sock) && transfer->blocking)
+        sock_await_other_ends(&sock, 1, transfer->deadline);
+}
+
 /* The requests of a meeting take as long as an exchange.  So what is short is sent first, and the other end is busy with it
  * meanwhile; what is long is not to go by the kernel for want of them.  A connection that ends with this piece has none. */
 static int send_before_user(sock_t *sock, transfer_t *transfer)
 {
-    bool expected = sock_expects(sock);
-    bool first = transfer->count < LONG_PIECE && !expected && !sock_is_young(sock, transfer->count);
+    bool first = transfer->count < LONG_PIECE && !sock_expects(sock) && !sock_is_young(sock, transfer->count);
     if (first)
         sock_progress(sock); /* where the other end has done its part this piece may go by the ring */
     else
-        sock_look_around(sock, transfer->count);
-    if (expected && transfer->blocking)
-        sock_await_other_ends(&sock, 1, transfer->deadline);
+        look_around_and_wait(sock, transfer, transfer->count);
     int done = send_pieces(sock, transfer);
     if (first)
         sock_look_around(sock, 0);
@@ -291,13 +296,6 @@ static int over_seams(sock_t *sock, transfer_t *transfer, int done)
     return rest(sock, transfer, false, done);
 }
 
-static void look_around_to_receive(sock_t *sock, const transfer_t *transfer)
-{
-    sock_look_around(sock, 0);
-    if (sock_expects(sock) && transfer->blocking)
-        sock_await_other_ends(&sock, 1, transfer->deadline);
-}
-
 int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigned flags)
 {
     transfer_t transfer = {.socket = handle,
@@ -307,7 +305,7 @@ int sock_receive(sock_t *sock, uintptr_t handle, void *bytes, int count, unsigne
                            .blocking = !load_relaxed(&sock->nonblocking),
                            .deadline = sock_deadline(sock->receive_timeout_ms)};
     if (__builtin_expect(sock_mode(sock) != SOCK_USER, 0))
-        look_around_to_receive(sock, &transfer);
+        look_around_and_wait(sock, &transfer, 0);
     if (flags & SOCK_URGENT)
         return receive_urgent(sock, &transfer);
     int done = piece(sock, &transfer, false);
@@ -322,7 +320,7 @@ int sock_read(sock_t *sock, uintptr_t handle, void *bytes, int count)
                            .count = (uint32_t)count,
                            .blocking = true,
                            .deadline = STREAM_NEVER};
-    look_around_to_receive(sock, &transfer);
+    look_around_and_wait(sock, &transfer, 0);
     int done;
     do {
         done = piece(sock, &transfer, false); /* by the kernel it may end at the time-out of a recv */
