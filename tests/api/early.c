@@ -43,19 +43,17 @@ static bool answer(SOCKET s, unsigned number)
     return last;
 }
 
-static bool speak_first(SOCKET s, unsigned number)
-{
-    send_message(s, number, false);
-    bool last = recv_message(s, number);
-    expect_end(s);
-    return last;
-}
-
 static bool only_read(SOCKET s, unsigned number)
 {
     bool last = recv_message(s, number);
     expect_end(s);
     return last;
+}
+
+static bool speak_first(SOCKET s, unsigned number)
+{
+    send_message(s, number, false);
+    return only_read(s, number);
 }
 
 static bool answer_when_told(SOCKET s, unsigned number)
@@ -85,9 +83,7 @@ static bool answer_without_blocking(SOCKET s, unsigned number)
 static bool answer_late(SOCKET s, unsigned number)
 {
     slot_await(LATE_SLOT + (int)number);
-    bool last = recv_message(s, number);
-    expect_end(s);
-    return last;
+    return only_read(s, number);
 }
 
 static const struct {

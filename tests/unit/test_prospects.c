@@ -66,12 +66,17 @@ static void failures_make_tries_seldom_but_not_for_ever(void **state)
     assert_in_range(tries, 10, 120);
 }
 
+static void fail_eight_times(uint32_t key)
+{
+    for (unsigned i = 0; i < 8; i++)
+        prospects_tried(key, false);
+}
+
 static void two_successes_make_up_for_a_failure(void **state)
 {
     uint32_t key = new_key();
     (void)state;
-    for (unsigned i = 0; i < 8; i++)
-        prospects_tried(key, false);
+    fail_eight_times(key);
     assert_int_equal(until_try(key, 0), 33);
     prospects_tried(key, true);
     assert_int_equal(until_try(key, 0), 1);
@@ -102,32 +107,34 @@ static void one_failure_in_four_is_not(void **state)
     assert_int_equal(connections_for_tries(new_key(), 100, 1, 4), 100);
 }
 
-/* Two processes: a connection that only one of them tries fails for that one.  The connections until `wanted` tries in a row
- * have succeeded. */
+/* A connection of two processes, which meet if both try and the connection `works`: 1; -1: the client has tried in vain; 0: it
+ * has not tried. */
+static int connect_both(uint32_t client, uint32_t server, bool works)
+{
+    bool calls = prospects_try(client, 3), hears = prospects_try(server, 0), met = calls && hears && works;
+    if (calls)
+        prospects_tried(client, met);
+    if (calls && hears)
+        prospects_tried(server, met);
+    return met ? 1 : calls ? -1 : 0;
+}
+
+/* The connections until `wanted` tries in a row have succeeded. */
 static unsigned until_both_succeed(uint32_t client, uint32_t server, unsigned wanted)
 {
     unsigned connections = 0;
     for (unsigned in_a_row = 0; in_a_row < wanted; connections++) {
-        bool calls = prospects_try(client, 3), hears = prospects_try(server, 0);
-        if (calls)
-            prospects_tried(client, hears);
-        if (calls && hears)
-            prospects_tried(server, true);
-        if (calls)
-            in_a_row = hears ? in_a_row + 1 : 0;
+        int result = connect_both(client, server, true);
+        if (result)
+            in_a_row = result > 0 ? in_a_row + 1 : 0;
     }
     return connections;
 }
 
 static void fail_both(uint32_t client, uint32_t server, unsigned connections)
 {
-    for (unsigned i = 0; i < connections; i++) {
-        bool calls = prospects_try(client, 3), hears = prospects_try(server, 0);
-        if (calls)
-            prospects_tried(client, false);
-        if (calls && hears)
-            prospects_tried(server, false);
-    }
+    for (unsigned i = 0; i < connections; i++)
+        connect_both(client, server, false);
 }
 
 static void two_that_have_failed_find_each_other_again(void **state)
@@ -145,8 +152,7 @@ static void what_is_found_at_leisure_does_not_outweigh_failures(void **state)
 {
     uint32_t key = new_key();
     (void)state;
-    for (unsigned i = 0; i < 8; i++)
-        prospects_tried(key, false);
+    fail_eight_times(key);
     prospects_found(key);
     assert_int_equal(until_try(key, 0), 33);
 }
