@@ -84,6 +84,15 @@ uint64_t os_now_us(void);
 void os_yield(unsigned round);
 void os_random(void *bytes, size_t count);
 
+/* ---- processors, where the host is Linux and tells ---- */
+
+/* For how long the calling thread has run so far, and has been ready to run and did not. */
+bool os_thread_times(uint64_t *ran_us, uint64_t *queued_us);
+/* For how long all processors together have had nothing to do, to a hundredth of a second. */
+bool os_idle_time(uint64_t *idle_us);
+/* The beginning of a file of the host's, as a string. */
+bool os_host_file(const char *path, char *text, size_t size);
+
 /* ---- events: named, auto-reset, cross-process ---- */
 
 uintptr_t os_event_create(const char *name);

@@ -1,4 +1,4 @@
-/* os_linux: Linux' futex and membarrier, called from PE code under Wine.
+/* os_linux: Linux' futex, membarrier and files, called from PE code under Wine.
  *
  * A raw system call is a bet on what lies below.  It is made only where Wine says that its host is Linux and a call
  * with a number that Linux does not have answers "no such call" (-38): newer Wines route raw calls of PE code to their
@@ -13,11 +13,15 @@
 #define FUTEX_WAKE 1
 #define PRIVATE_EXPEDITED 8
 #define REGISTER_PRIVATE_EXPEDITED 16
+#define OPEN_TO_READ 02000000 /* and not by programs that this one starts */
 #define IMPOSSIBLE_CALL 0xFFF
 #define NO_SUCH_CALL (-38)
 #define TIMED_OUT (-110)
 
 #ifdef _WIN64
+#define READ_CALL 0
+#define OPEN_CALL 2
+#define CLOSE_CALL 3
 #define FUTEX_CALL 202
 #define MEMBARRIER_CALL 324
 typedef int64_t native_t;
@@ -40,6 +44,9 @@ static void skip_call(CONTEXT *context)
 }
 
 #else
+#define READ_CALL 3
+#define OPEN_CALL 5
+#define CLOSE_CALL 6
 #define FUTEX_CALL 240
 #define MEMBARRIER_CALL 375
 typedef int32_t native_t;
@@ -104,6 +111,17 @@ bool os_futex_wait(word_t *word, uint32_t seen, uint64_t timeout_us)
 void os_futex_wake(word_t *word)
 {
     raw_call(FUTEX_CALL, (const void *)word, FUTEX_WAKE, 1, NULL);
+}
+
+bool os_host_file(const char *path, char *text, size_t size)
+{
+    native_t fd = os_futex_works() ? raw_call(OPEN_CALL, path, OPEN_TO_READ, 0, NULL) : -1;
+    if (fd < 0)
+        return false;
+    native_t count = raw_call(READ_CALL, (const void *)fd, (native_t)(uintptr_t)text, (native_t)size - 1, NULL);
+    raw_call(CLOSE_CALL, (const void *)fd, 0, 0, NULL);
+    text[count > 0 ? count : 0] = 0;
+    return count > 0;
 }
 
 static native_t membarrier(native_t command)

@@ -223,6 +223,19 @@ unsigned os_cpu_count(void)
     return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* ---- processors ---- */
+
+bool os_host_file(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t count = read(fd, text, size - 1);
+    close(fd);
+    text[count > 0 ? count : 0] = 0;
+    return count > 0;
+}
+
 /* ---- time ---- */
 
 uint64_t os_now_us(void)

@@ -35,6 +35,11 @@ int rendezvous_start(void)
     return 0;
 }
 
+word_t *rendezvous_ran_us(void)
+{
+    return &table->ran_us;
+}
+
 /* ---- records ---- */
 
 static bool same_end(const endpoint_t *a, const endpoint_t *b)

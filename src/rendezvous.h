@@ -45,6 +45,8 @@ typedef struct meeting {
 uint32_t endpoint_hash(const endpoint_t *end);
 /* Open the table of this user.  Errors: VMMC_ENOMEM; VMMC_EACCES: somebody else made it; VMMC_EPROTO: other version. */
 int rendezvous_start(void);
+/* Where all processes count how long their threads run (crowd.h). */
+word_t *rendezvous_ran_us(void);
 /* Free the records that dead processes have left: after a death, before somebody needs the room. */
 void rendezvous_sweep(void);
 /* This process is about to connect to `port` of this host, and will look for the other end with its first transfer. */

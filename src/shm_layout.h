@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define SHM_VERSION 6u
+#define SHM_VERSION 7u
 #define SHM_AT(type, field, offset) static_assert(offsetof(type, field) == (offset), #type "." #field " is ABI")
 #define SHM_SIZE(type, size) static_assert(sizeof(type) == (size), #type " is ABI")
 
@@ -270,11 +270,13 @@ SHM_SIZE(rendezvous_shm_t, 192);
 
 typedef struct rendezvous_table_shm {
     _Alignas(SHM_LINE) word_t version; /* 0 until somebody has opened the fresh table */
+    word_t ran_us; /* all processes: what their threads have run, added now and then; a hint (crowd.h) */
     /* By port of the end that accepts: how many connections have been begun whose first transfer looks for the other end.
      * Raised by who connects, before it does; read by who accepts, afterwards.  A hint: what comes of it is measured. */
     _Alignas(SHM_LINE) word_t calls[RENDEZVOUS_PORTS];
     _Alignas(SHM_LINE) rendezvous_shm_t records[RENDEZVOUS_RECORDS];
 } rendezvous_table_shm_t;
+SHM_AT(rendezvous_table_shm_t, ran_us, 4);
 SHM_AT(rendezvous_table_shm_t, calls, 64);
 SHM_AT(rendezvous_table_shm_t, records, 64 + 4 * RENDEZVOUS_PORTS);
 

@@ -398,7 +398,7 @@ static __attribute__((noinline)) bool glance_in_flow(half_t *rx, uint32_t since)
  * not paid. */
 bool stream__glance(half_t *rx)
 {
-    if (spin_budget_us(&rx->learnt_spin) == 0)
+    if (spin_is_vain(rx->learnt_spin))
         return false;
     uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
     if (since)

@@ -1,6 +1,7 @@
 /* transport: see transport.h. */
 #include "transport.h"
 
+#include "crowd.h"
 #include "lock.h"
 #include "log.h"
 #include "modules.h"
@@ -43,6 +44,7 @@ static const char *start(const config_t *config)
         return "no shared memory for this process's waiters";
     if (rendezvous_start() != 0)
         return "the rendezvous table cannot be opened";
+    crowd_count_in(rendezvous_ran_us());
     if (!watcher_start())
         return "the watcher thread cannot be started";
     log_info("transport started, sleeping by %s", futex ? "futex" : "event");

@@ -1,6 +1,7 @@
 /* wait: see wait.h. */
 #include "wait.h"
 
+#include "crowd.h"
 #include "lock.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct waiter {
     word_t *state;
     bool rested; /* since it was armed or woken, a nap has taken its whole time */
     wait_guard_t *guards; /* innermost first */
+    crowd_t crowd;        /* the thread's */
 };
 
 struct waiter_page {
@@ -104,6 +106,7 @@ waiter_t *wait_reserve(void)
     waiter->event = 0;
     waiter->rested = false;
     waiter->guards = NULL;
+    waiter->crowd = (crowd_t){0};
     waiter->state = &own.page.shm->slots[slot].state;
     store_relaxed(waiter->state, WAITER_RUNNING);
     return waiter;
@@ -389,16 +392,26 @@ bool spin_goes_on(spin_t *spin)
     return now < spin->until && !spin->preempted;
 }
 
+static bool is_crowded(void)
+{
+    waiter_t *waiter = own.spin_us ? os_thread_slot_get() : NULL;
+    return waiter && crowd_look(&waiter->crowd, cpu_ticks() / ticks_per_us());
+}
+
 /* `learnt` is the previous budget plus one; 0: nothing learnt yet. */
 uint32_t spin_budget_us(uint32_t *learnt)
 {
     if (*learnt == 0)
         *learnt = own.spin_us + 1;
-    return *learnt - 1;
+    return is_crowded() ? 0 : *learnt - 1;
 }
 
+/* In a crowd nobody spins, and a miss teaches nothing. */
 void spin_learn(uint32_t *learnt, bool hit)
 {
+    waiter_t *waiter = os_thread_slot_get();
+    if (waiter && waiter->crowd.is_here)
+        return;
     uint32_t budget = *learnt ? *learnt - 1 : own.spin_us;
     if (hit)
         budget = budget * 2 + 8;

@@ -118,8 +118,14 @@ uint32_t wait_moment(void);
 bool wait_has_been_long(uint32_t begun);
 /* False when the time is up. */
 bool spin_goes_on(spin_t *spin);
-/* What the calling thread has learnt: how long to spin now, and whether the last spin was worth it. */
+/* What the calling thread has learnt: how long to spin now, which is 0 in a crowd (crowd.h), and whether the last spin was
+ * worth it. */
 uint32_t spin_budget_us(uint32_t *learnt);
+/* True if spinning has not paid; for the fast path, where a crowd is not looked for. */
+static inline bool spin_is_vain(uint32_t learnt)
+{
+    return learnt == 1;
+}
 void spin_learn(uint32_t *learnt, bool hit);
 
 void key_to_hex(const uint8_t key[VMMC_KEY_BYTES], char hex[2 * VMMC_KEY_BYTES + 1]);

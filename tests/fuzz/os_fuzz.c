@@ -221,6 +221,19 @@ unsigned os_cpu_count(void)
     return 2;
 }
 
+bool os_thread_times(uint64_t *ran_us, uint64_t *queued_us)
+{
+    (void)ran_us;
+    (void)queued_us;
+    return false;
+}
+
+bool os_idle_time(uint64_t *idle_us)
+{
+    (void)idle_us;
+    return false;
+}
+
 /* ---- time ---- */
 
 static uint64_t now_us = 1000000;
