@@ -96,10 +96,20 @@ verdict 8 >"$scratch/verdict"
 make_document
 grep -qx '| rtt:64 | 1000 | 1.00 | 8 |' "$scratch/document" || fail "a figure does not say on how many samples it stands"
 grep -q '^\*near\*, the cache line there and back 0.10 us$' "$scratch/document" || fail "a table does not say what a line takes"
+cp "$scratch/document" "$scratch/before"
+rm "$scratch/json.json"
+perl "$here/tables.pl" "$scratch" "$scratch/document"
+cmp -s "$scratch/document" "$scratch/before" || fail "a session that is not there changes the document"
+printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
+perl "$here/tables.pl" "$scratch" "$scratch/document"
+grep -qx 'Not measured yet.' "$scratch/document" || fail "the document does not say that nothing has been measured"
+verdict 8 --session speed >"$scratch/verdict"
+make_document
 mkdir "$scratch/pictures"
+touch "$scratch/pictures/select-sockets-near.svg"
 touch "$scratch/pictures/latency-size-near.svg"
 perl "$here/plots.pl" "$scratch" "$scratch/pictures"
-[ -z "$(ls "$scratch/pictures")" ] || fail "one point is a picture, or leaves an older one there"
+[ "$(ls "$scratch/pictures")" = select-sockets-near.svg ] || fail "one point is a picture, or leaves an older one there, or that of a session that is not there goes"
 
 perl "$here/summary.pl" --near-only --seconds 9 --json "$scratch/json" </dev/null >"$scratch/table" ||
     fail "a state that does not come is no error where it is waited for"

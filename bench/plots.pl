@@ -137,6 +137,7 @@ sub main {
     die "usage: plots.pl FOLDER-OF-JSON FOLDER-FOR-SVG\n" unless $to && -d $from && -d $to;
     my $sessions = read_sessions($from);
     for my $picture (@pictures) {
+        next unless grep { $sessions->{$_} } @{ $picture->{sessions} }; # what stands there may stay
         for my $state ($picture->{long} ? 'any' : qw(near far)) {
             my $curves = curves_of($picture, $sessions, $state);
             my $file = "$to/$picture->{file}" . ($picture->{long} ? '' : "-$state") . '.svg';

@@ -2,7 +2,7 @@
 # Puts the medians that tools/bench.sh has measured into a document, between the lines
 #     <!-- figures SESSION REGEX [FIELD] -->    and    <!-- end -->
 # as one table for each state that was seen: a row for each test whose name matches, figures of what
-# summary.pl found to have enough samples.
+# summary.pl found to have enough samples.  Of a session that is not in the folder, what stands there stays.
 # usage: tables.pl FOLDER-OF-JSON DOCUMENT
 use strict;
 use warnings;
@@ -81,8 +81,7 @@ sub missing {
 }
 
 sub tables_of {
-    my ($folder, $session, $regex, $field) = @_;
-    my $content = read_json("$folder/$session.json") or return "Not measured yet.\n";
+    my ($content, $regex, $field) = @_;
     my ($counts, $summary, $text) = ($content->{counts}, $content->{summary}, '');
     my %table = map { $_ => table_of($summary->{$_} || {}, $regex, $field) } qw(near far);
     return "\n$table{near}" if $table{near} && $table{near} eq $table{far}; # long slices alone
@@ -94,14 +93,21 @@ sub tables_of {
     return $text;
 }
 
+sub tables_or_old {
+    my ($folder, $session, $regex, $field, $old) = @_;
+    my $content = read_json("$folder/$session.json");
+    return tables_of($content, $regex, $field) . "\n" if $content;
+    return $old || "Not measured yet.\n\n";
+}
+
 sub main {
     my ($folder, $document) = @ARGV;
     die "usage: tables.pl FOLDER-OF-JSON DOCUMENT\n" unless $document;
     open my $in, '<', $document or die "tables: cannot read $document: $!\n";
     my $text = do { local $/; <$in> };
     close $in;
-    $text =~ s{(<!-- figures (\S+) (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)}
-        {$1 . tables_of($folder, $2, qr/$3/, $4 || 'median') . "\n$5"}gse;
+    $text =~ s{(<!-- figures (\S+) (\S+)(?: (\S+))? -->\n)(.*?)(<!-- end -->)}
+        {$1 . tables_or_old($folder, $2, qr/$3/, $4 || 'median', $5) . $6}gse;
     open my $out, '>', $document or die "tables: cannot write $document: $!\n";
     print $out $text;
     close $out or die "tables: cannot write $document: $!\n";
