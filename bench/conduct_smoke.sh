@@ -84,11 +84,14 @@ fi
 grep -q 'of another build' "$scratch/refusal" || fail "the refusal does not say why"
 [[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are added to what was there"
 
+empty_document() { printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"; }
+fill_document() { perl "$here/tables.pl" "$scratch" "$scratch/document"; }
+
 # The document that the samples of $scratch/json give.
 make_document() {
-    printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
     mv "$scratch/json" "$scratch/json.json"
-    perl "$here/tables.pl" "$scratch" "$scratch/document"
+    empty_document
+    fill_document
 }
 make_document
 grep -qx '\*near\*: seen too seldom in 1 s.' "$scratch/document" || fail "six samples are enough for a figure"
@@ -98,16 +101,15 @@ grep -qx '| rtt:64 | 1000 | 1.00 | 8 |' "$scratch/document" || fail "a figure do
 grep -q '^\*near\*, the cache line there and back 0.10 us$' "$scratch/document" || fail "a table does not say what a line takes"
 cp "$scratch/document" "$scratch/before"
 rm "$scratch/json.json"
-perl "$here/tables.pl" "$scratch" "$scratch/document"
+fill_document
 cmp -s "$scratch/document" "$scratch/before" || fail "a session that is not there changes the document"
-printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"
-perl "$here/tables.pl" "$scratch" "$scratch/document"
+empty_document
+fill_document
 grep -qx 'Not measured yet.' "$scratch/document" || fail "the document does not say that nothing has been measured"
 verdict 8 --session speed >"$scratch/verdict"
 make_document
 mkdir "$scratch/pictures"
-touch "$scratch/pictures/select-sockets-near.svg"
-touch "$scratch/pictures/latency-size-near.svg"
+touch "$scratch/pictures/select-sockets-near.svg" "$scratch/pictures/latency-size-near.svg"
 perl "$here/plots.pl" "$scratch" "$scratch/pictures"
 [ "$(ls "$scratch/pictures")" = select-sockets-near.svg ] || fail "one point is a picture, or leaves an older one there, or that of a session that is not there goes"
 

@@ -35,11 +35,10 @@ static void look(crowd_t *crowd, word_t *ran_us, uint64_t now)
 {
     crowd_t before = *crowd;
     uint64_t passed = now - before.looked;
-    *crowd = (crowd_t){.looked = now};
-    if (!os_thread_times(&crowd->ran, &crowd->queued) || !os_idle_time(&crowd->idle)) {
-        crowd->looked = 0;
+    *crowd = (crowd_t){0};
+    if (!os_thread_times(&crowd->ran, &crowd->queued) || !os_idle_time(&crowd->idle))
         return;
-    }
+    crowd->looked = now;
     crowd->ours = count(crowd, &before, ran_us);
     if (!before.looked || passed > CROWD_FORGET_US)
         return;

@@ -158,20 +158,25 @@ void os_window_close(os_window_t *window)
     window->base = NULL;
 }
 
-/* ---- processes ---- */
+/* ---- processes and processors ---- */
+
+bool os_host_file(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t count = read(fd, text, size - 1);
+    close(fd);
+    text[count > 0 ? count : 0] = 0;
+    return count > 0;
+}
 
 /* Field 22 of /proc/PID/stat: start time in clock ticks since boot; 0 if the process is gone or a zombie. */
 static uint64_t start_time(uint32_t pid)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%u/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return 0;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = 0;
-    char *at = strrchr(text, ')');
+    char *at = os_host_file(path, text, sizeof text) ? strrchr(text, ')') : NULL;
     if (!at || at[2] == 'Z' || at[2] == 'X')
         return 0;
     for (int field = 2; at && field < 22; field++)
@@ -221,19 +226,6 @@ void os_user_tag(char tag[40])
 unsigned os_cpu_count(void)
 {
     return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-/* ---- processors ---- */
-
-bool os_host_file(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t count = read(fd, text, size - 1);
-    close(fd);
-    text[count > 0 ? count : 0] = 0;
-    return count > 0;
 }
 
 /* ---- time ---- */

@@ -9,7 +9,7 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,13 +64,10 @@ typedef struct window {
     unsigned ran, queued, ours, idle;
 } window_t;
 
-static const window_t crowded = {.ran = 25, .queued = 75, .ours = 85, .idle = 0}, /* somebody else has 90 */
-    among_ours = {.ran = 25, .queued = 75, .ours = 170, .idle = 0},
-                      alone = {.ran = 95, .queued = 0, .ours = 95, .idle = 5},
-                      calm = {.ran = 50,
-                              .queued = 10,
-                              .ours = 50,
-                              .idle = 5}; /* somebody else has 95, and keeps nobody waiting */
+static const window_t crowded = {.ran = 25, .queued = 75, .ours = 85, .idle = 0}; /* somebody else has 90 */
+static const window_t among_ours = {.ran = 25, .queued = 75, .ours = 170, .idle = 0};
+static const window_t alone = {.ran = 95, .queued = 0, .ours = 95, .idle = 5};
+static const window_t calm = {.ran = 50, .queued = 10, .ours = 50, .idle = 5}; /* who else has 95 keeps nobody waiting */
 
 static void pass(uint64_t us, window_t window)
 {
@@ -223,6 +220,7 @@ static pid_t start_hogs(int count, const cpu_set_t *cpu)
     for (int i = 0; i < count; i++) {
         pid_t child = fork();
         if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* or it would compute for ever beside whatever comes next */
             sched_setaffinity(0, sizeof *cpu, cpu);
             for (;;)
                 cpu_pause();
