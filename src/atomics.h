@@ -69,20 +69,21 @@ static inline void cpu_pause(void)
  * quick exchange takes 1.2 to 1.4 times as long, whatever else moves the code (docs/performance.md, The fast path). */
 static inline bool word_poll(const word_t *word, uint32_t value, unsigned looks)
 {
-    uint32_t seen;
-    __asm__ volatile(".balign 64\n\t"
-                     ".nops 61\n"
-                     "1:\tmovl (%[word]), %[seen]\n\t"
-                     "cmpl %[value], %[seen]\n\t"
-                     "jne 2f\n\t"
-                     "pause\n\t"
-                     "subl $1, %[looks]\n\t"
-                     "jne 1b\n"
-                     "2:"
-                     : [looks] "+r"(looks), [seen] "=&r"(seen)
-                     : [word] "r"(word), [value] "r"(value)
-                     : "memory", "cc");
-    return seen != value;
+    __asm__ goto("movl %[looks], %%eax\n\t"
+                 ".balign 64\n\t"
+                 ".nops 61\n"
+                 "1:\tcmpl %[value], (%[word])\n\t"
+                 "jne %l[changed]\n\t"
+                 "pause\n\t"
+                 "subl $1, %%eax\n\t"
+                 "jne 1b"
+                 :
+                 : [looks] "r"(looks), [word] "r"(word), [value] "r"(value)
+                 : "eax", "memory", "cc"
+                 : changed);
+    return false;
+changed:
+    return true;
 }
 
 /* What follows is not executed before all loads so far have their values. */

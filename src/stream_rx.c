@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#define GLANCES 60
 #define ANNOUNCEMENT_LOOKS 4
 #define ATTACHMENT_US 2000
 #define EARLY_ATTACHMENT_US 300
@@ -354,17 +353,12 @@ static inline bool receives_plainly(const stream_t *stream, uintptr_t socket)
            !(rx->held.count | (uint32_t)rx->urgent.state) && !stream__gone(stream, socket);
 }
 
-/* Nobody sleeps here any more, now that there is something. */
-static bool saw_news(half_t *rx)
-{
-    if (__builtin_expect(rx->shown != 0, 0))
-        stream__hide_locked(rx, &rx->flow->reader);
-    return true;
-}
-
 static bool has_news(half_t *rx)
 {
-    return load_relaxed(&rx->flow->tail) != rx->position && saw_news(rx);
+    if (load_relaxed(&rx->flow->tail) == rx->position)
+        return false;
+    stream__hide_if_shown(rx);
+    return true;
 }
 
 static void let_pass(uint32_t ticks)
@@ -374,13 +368,13 @@ static void let_pass(uint32_t ticks)
 }
 
 /* The glance of a receiver that has emptied the ring with `since` calls in a row. */
-static __attribute__((noinline)) bool glance_in_flow(half_t *rx, uint32_t since)
+bool stream__glance_in_flow(half_t *rx, uint32_t since)
 {
     uint32_t pause = moderation_pause(&rx->moderation, since);
     if (pause)
         let_pass(pause);
     uint64_t began = cpu_ticks(), before = began;
-    for (unsigned look = 0; look < GLANCES; look++) {
+    for (unsigned look = 0; look < STREAM_GLANCES; look++) {
         if (has_news(rx)) {
             cpu_await_loads();
             moderation_note_news(&rx->moderation, before - began, cpu_ticks() - before);
@@ -393,17 +387,10 @@ static __attribute__((noinline)) bool glance_in_flow(half_t *rx, uint32_t since)
     return false;
 }
 
-/* In a quick exchange the answer comes within the time that the slow path would take to prepare for waiting.  The lock
- * is held meanwhile, so it is two or three microseconds at the most, some more in full flow, and none where spinning has
- * not paid. */
-bool stream__glance(half_t *rx)
+/* Where it is not the hottest code: apart, so that its caller saves no registers for it. */
+static __attribute__((noinline)) bool glance(half_t *rx)
 {
-    if (spin_is_vain(rx->learnt_spin))
-        return false;
-    uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
-    if (since)
-        return glance_in_flow(rx, since);
-    return word_poll(&rx->flow->tail, rx->position, GLANCES) && saw_news(rx);
+    return stream__glance(rx);
 }
 
 /* In a ring, bytes there, no switch ahead, nothing else going on: how many of `count` bytes can be taken, else 0. */
@@ -413,7 +400,7 @@ static inline uint32_t find(stream_t *stream, uintptr_t socket, uint32_t count, 
     if (!receives_plainly(stream, socket))
         return 0;
     uint32_t there = stream__look_for(rx, count);
-    if (there == 0 && glances && stream__glance(rx))
+    if (there == 0 && glances && glance(rx))
         there = stream__look_for(rx, count);
     return there;
 }
@@ -465,7 +452,7 @@ int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, ui
         result = STREAM_AGAIN;
     } else if (rx->plain) {
         uint32_t there = stream__look_for(rx, count);
-        if (there == 0 && blocking && stream__glance(rx))
+        if (there == 0 && blocking && glance(rx))
             there = stream__look_for(rx, count);
         if (there > RING_SMALL)
             return take_large(stream, bytes, there, inside);
@@ -503,7 +490,7 @@ static inline int ask_plainly(stream_t *stream, uintptr_t socket, bool glances)
         return 1;
     if (!receives_plainly(stream, socket))
         return -1;
-    if (stream__look_for(rx, 1) || (glances && stream__glance(rx) && stream__look_for(rx, 1))) {
+    if (stream__look_for(rx, 1) || (glances && glance(rx) && stream__look_for(rx, 1))) {
         stream__make_clear(rx);
         return 1;
     }

@@ -91,6 +91,8 @@ int stream_send_with_lock(stream_t *stream, uintptr_t socket, const void *bytes,
 
 /* ---- receiving ---- */
 
+#define STREAM_GLANCES 60
+
 /* The receiver is done with `count` more bytes; a sender that sleeps for want of room is still to be woken. */
 static inline void stream__give_room(half_t *rx, uint32_t count)
 {
@@ -98,15 +100,15 @@ static inline void stream__give_room(half_t *rx, uint32_t count)
     store_release(&rx->flow->head, rx->position); /* pairs with the acquire in stream__find_room() */
 }
 
-/* As stream__put_clear(). */
-static inline bool stream__take_clear(half_t *rx, void *bytes, uint32_t count)
+/* `count` of the next `clear` bytes.  False, and nothing has been done: `bytes` may not be written. */
+static inline bool stream__take_of(half_t *rx, void *bytes, uint32_t count, uint32_t clear)
 {
     const uint8_t *from = stream__next(rx);
-    if (ring_may_fetch(rx->clear, count))
+    if (ring_may_fetch(clear, count))
         ring_fetch_to_read(from, count);
     if (!vmmc_copy_short(bytes, from, count))
         return false;
-    rx->clear -= count;
+    rx->clear = clear - count;
     stream__give_room(rx, count);
     stream__count(rx, count);
     return true;
@@ -120,7 +122,7 @@ static inline small_t stream_receive_clear(stream_t *stream, uintptr_t socket, v
         return SMALL_NOT;
     if (!stream__is_clear(stream, rx, socket, count))
         return SMALL_UNCLEAR;
-    bool taken = stream__take_clear(rx, bytes, count);
+    bool taken = stream__take_of(rx, bytes, count, rx->clear);
     if (__builtin_expect(taken && load_relaxed(&rx->flow->writer) != 0, 0))
         return SMALL_WAKES;
     bias_leave();
@@ -138,40 +140,72 @@ static inline uint32_t stream__guess_all(uint32_t asked, uint32_t there)
     return asked;
 }
 
-/* How many of `count` plain bytes are there. */
-static inline uint32_t stream__look_for(half_t *rx, uint32_t count)
+/* How many of `count` plain bytes the sender has published, which were not known of. */
+static inline uint32_t stream__look_at_tail(half_t *rx, uint32_t count)
 {
     const flow_shm_t *flow = rx->flow;
-    uint32_t position = rx->position, size = rx->ring.size, left = rx->known - position;
-    if (left <= size && left >= count)
-        return count;
     uint32_t tail = load_acquire(&flow->tail); /* pairs with the release in stream__publish() */
-    left = tail - position;
-    if (left > size || load_acquire(&flow->switches) != rx->switches || load_acquire(&flow->urgents) != rx->urgent.count)
+    uint32_t left = tail - rx->position;
+    if (left > rx->ring.size || load_acquire(&flow->switches) != rx->switches ||
+        load_acquire(&flow->urgents) != rx->urgent.count)
         return 0;
     rx->seen = rx->known = tail;
     return stream__guess_all(count, left);
 }
 
-/* Once stream__look_for() has found something, if nothing but receiving is done before the lock is released. */
+/* How many of `count` plain bytes are there. */
+static inline uint32_t stream__look_for(half_t *rx, uint32_t count)
+{
+    uint32_t left = rx->known - rx->position;
+    return left <= rx->ring.size && left >= count ? count : stream__look_at_tail(rx, count);
+}
+
+/* Once a look has found something: how much may be taken without another one. */
+static inline uint32_t stream__clear_stretch(const half_t *rx)
+{
+    return ring_first_span(&rx->ring, rx->position, rx->known - rx->position);
+}
+
+/* The same, if nothing but receiving is done before the lock is released. */
 static inline void stream__make_clear(half_t *rx)
 {
     rx->plain = true;
-    rx->clear = ring_first_span(&rx->ring, rx->position, rx->known - rx->position);
+    rx->clear = stream__clear_stretch(rx);
 }
 
-/* True: bytes have come within a moment. */
-bool stream__glance(half_t *rx);
+/* Nobody sleeps here any more: the other side need not look whether it has to wake somebody. */
+void stream__hide_locked(half_t *half, word_t *shared);
+
+/* The same, now that there is something. */
+static inline void stream__hide_if_shown(half_t *rx)
+{
+    if (__builtin_expect(rx->shown != 0, 0))
+        stream__hide_locked(rx, &rx->flow->reader);
+}
+
+/* The glance of a receiver that has emptied the ring with `since` calls in a row. */
+bool stream__glance_in_flow(half_t *rx, uint32_t since);
+
+/* True: bytes have come within a moment.  In a quick exchange the answer comes within the time that the slow path would take to
+ * prepare for waiting.  The lock is held meanwhile, so it is two or three microseconds at the most, some more in full flow, and
+ * none where spinning has not paid. */
+static inline bool stream__glance(half_t *rx)
+{
+    if (spin_is_vain(rx->learnt_spin))
+        return false;
+    uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
+    if (since)
+        return stream__glance_in_flow(rx, since);
+    if (!word_poll(&rx->flow->tail, rx->position, STREAM_GLANCES))
+        return false;
+    stream__hide_if_shown(rx);
+    return true;
+}
+
 /* The sender sleeps, or would like a larger ring; leaves the half.  `taken`, as a result. */
 int stream__see_to_sender(stream_t *stream, uint32_t taken);
 /* For all but one short message of an exchange.  It leaves the half. */
 int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking, bool inside);
-
-static inline uint32_t stream__look_plainly(stream_t *stream, uintptr_t socket, uint32_t count)
-{
-    half_t *rx = &stream->rx;
-    return rx->plain && stream__is_open_for(stream, socket) ? stream__look_for(rx, count) : 0;
-}
 
 void stream_received_from_sleeper(stream_t *stream);
 /* As much as is there, up to `count`.  STREAM_AGAIN: there is nothing, for certain; only if not blocking.  STREAM_FAULT.
@@ -179,20 +213,20 @@ void stream_received_from_sleeper(stream_t *stream);
 static inline int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
 {
     half_t *rx = &stream->rx;
-    uint32_t there = stream__look_plainly(stream, socket, count);
-    if (there == 0 && blocking && rx->plain) {
+    if (!rx->plain || !stream__is_open_for(stream, socket))
+        return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
+    uint32_t there = stream__look_for(rx, count);
+    if (there == 0 && blocking) {
         if (!stream__glance(rx)) {
             bias_leave();
             return 0;
         }
-        there = stream__look_plainly(stream, socket, count);
+        there = stream__look_at_tail(rx, count); /* the rest is as it was: nobody else comes in meanwhile */
     }
-    if (there - 1 >= COPY_SHORT_MAX)
+    uint32_t clear = stream__clear_stretch(rx);
+    if (there - 1 >= COPY_SHORT_MAX || there > clear)
         return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
-    stream__make_clear(rx);
-    if (there > rx->clear)
-        return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
-    if (!stream__take_clear(rx, bytes, there)) {
+    if (!stream__take_of(rx, bytes, there, clear)) {
         bias_leave();
         return STREAM_FAULT;
     }
