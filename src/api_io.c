@@ -113,9 +113,36 @@ static inline int end_receive_by_ring(sock_t *sock, SOCKET s, char *bytes, int c
     return got ? received(sock, got) : receive_any(sock, s, bytes, count, 0);
 }
 
-__attribute__((noinline)) static int receive_unclear(sock_t *sock, SOCKET s, char *bytes, int count)
+__attribute__((noinline)) static int receive_by_looks(sock_t *sock, SOCKET s, char *bytes, int count)
 {
-    return end_receive_by_ring(sock, s, bytes, count, sock_receive_unclear(sock, s, bytes, count));
+    return end_receive_by_ring(sock, s, bytes, count, sock_receive_by_looks(sock, s, bytes, count));
+}
+
+__attribute__((noinline)) static int receive_later(sock_t *sock, SOCKET s, char *bytes, int count)
+{
+    return receive_any(sock, s, bytes, count, 0);
+}
+
+__attribute__((noinline)) static int end_exchange(sock_t *sock, uint32_t taken)
+{
+    return received(sock, stream_received_and_wanted(&sock->stream, taken));
+}
+
+__attribute__((noinline)) static int receive_in_exchange(sock_t *sock, SOCKET s, char *bytes, int count)
+{
+    uint32_t taken;
+    switch (sock_receive_in_exchange(sock, s, bytes, count, &taken)) {
+    case SMALL_DONE:
+        return received(sock, (int)taken);
+    case SMALL_WAKES:
+        return end_exchange(sock, taken);
+    case SMALL_NOTHING:
+        return receive_later(sock, s, bytes, count);
+    case SMALL_FAULT:
+        return wsaerr_fail(-WSAEFAULT);
+    default:
+        return receive_by_looks(sock, s, bytes, count);
+    }
 }
 
 __attribute__((noinline)) static int receive_with_lock(sock_t *sock, SOCKET s, char *bytes, int count)
@@ -167,7 +194,7 @@ int WINAPI api_recv(SOCKET s, char *bytes, int count, int flags)
     case SMALL_FAULT:
         return wsaerr_fail(-WSAEFAULT);
     case SMALL_UNCLEAR:
-        return receive_unclear(sock, s, bytes, count);
+        return receive_in_exchange(sock, s, bytes, count);
     default:
         return receive_with_lock(sock, s, bytes, count);
     }

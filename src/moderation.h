@@ -41,6 +41,16 @@ static inline uint32_t moderation_begin(moderation_t *moderation, uint32_t calls
     return since >= MODERATION_LEAST && moved / MODERATION_LARGEST <= since ? since : 0;
 }
 
+/* The same for who looks only if there were too few.  False: there were not, and nothing has been noted. */
+static inline bool moderation_is_exchange(moderation_t *moderation, uint32_t calls, uint32_t bytes)
+{
+    if (calls - moderation->calls >= MODERATION_LEAST)
+        return false;
+    moderation->calls = calls;
+    moderation->bytes = bytes;
+    return true;
+}
+
 /* Ticks to let pass first. */
 static inline uint32_t moderation_pause(const moderation_t *moderation, uint32_t since)
 {

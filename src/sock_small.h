@@ -35,12 +35,19 @@ static inline int sock_send_with_lock(sock_t *sock, uintptr_t handle, const void
     return count > 0 ? sock_moved(stream_send_with_lock(&sock->stream, handle, bytes, (uint32_t)count)) : 0;
 }
 
-/* After SMALL_UNCLEAR: what is there, up to `count`; or 0: nothing has been done, ask sock_receive().  -WSAEWOULDBLOCK only
- * if the socket is not blocking; -WSAEFAULT. */
-static inline int sock_receive_unclear(sock_t *sock, uintptr_t handle, void *bytes, int count)
+/* After SMALL_UNCLEAR; see stream_receive_in_exchange(). */
+static inline small_t sock_receive_in_exchange(sock_t *sock, uintptr_t handle, void *bytes, int count, uint32_t *taken)
 {
     bool blocking = !load_relaxed(&sock->nonblocking);
-    return sock_moved(stream_receive_unclear(&sock->stream, handle, bytes, (uint32_t)count, blocking));
+    return stream_receive_in_exchange(&sock->stream, handle, bytes, (uint32_t)count, blocking, taken);
+}
+
+/* After SMALL_UNCLEAR of that: what is there, up to `count`; or 0: nothing has been done, ask sock_receive().  -WSAEWOULDBLOCK
+ * only if the socket is not blocking; -WSAEFAULT. */
+static inline int sock_receive_by_looks(sock_t *sock, uintptr_t handle, void *bytes, int count)
+{
+    bool blocking = !load_relaxed(&sock->nonblocking);
+    return sock_moved(stream_receive_by_looks(&sock->stream, handle, bytes, (uint32_t)count, blocking));
 }
 
 /* The same after SMALL_NOT. */

@@ -353,12 +353,17 @@ static inline bool receives_plainly(const stream_t *stream, uintptr_t socket)
            !(rx->held.count | (uint32_t)rx->urgent.state) && !stream__gone(stream, socket);
 }
 
+/* Nobody sleeps here any more, now that there is something. */
+static bool saw_news(half_t *rx)
+{
+    if (__builtin_expect(rx->shown != 0, 0))
+        stream__hide_locked(rx, &rx->flow->reader);
+    return true;
+}
+
 static bool has_news(half_t *rx)
 {
-    if (load_relaxed(&rx->flow->tail) == rx->position)
-        return false;
-    stream__hide_if_shown(rx);
-    return true;
+    return load_relaxed(&rx->flow->tail) != rx->position && saw_news(rx);
 }
 
 static void let_pass(uint32_t ticks)
@@ -368,7 +373,7 @@ static void let_pass(uint32_t ticks)
 }
 
 /* The glance of a receiver that has emptied the ring with `since` calls in a row. */
-bool stream__glance_in_flow(half_t *rx, uint32_t since)
+static __attribute__((noinline)) bool glance_in_flow(half_t *rx, uint32_t since)
 {
     uint32_t pause = moderation_pause(&rx->moderation, since);
     if (pause)
@@ -387,10 +392,16 @@ bool stream__glance_in_flow(half_t *rx, uint32_t since)
     return false;
 }
 
-/* Where it is not the hottest code: apart, so that its caller saves no registers for it. */
-static __attribute__((noinline)) bool glance(half_t *rx)
+/* True: bytes have come within a moment.  As in stream_receive_in_exchange(), which is where most exchanges are; some more
+ * microseconds in full flow. */
+static bool glance(half_t *rx)
 {
-    return stream__glance(rx);
+    if (spin_is_vain(rx->learnt_spin))
+        return false;
+    uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
+    if (since)
+        return glance_in_flow(rx, since);
+    return word_poll(&rx->flow->tail, rx->position, STREAM_GLANCES) && saw_news(rx);
 }
 
 /* In a ring, bytes there, no switch ahead, nothing else going on: how many of `count` bytes can be taken, else 0. */
@@ -441,7 +452,7 @@ static __attribute__((noinline)) int take_large(stream_t *stream, void *bytes, u
     return result;
 }
 
-int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking, bool inside)
+static int receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking, bool inside)
 {
     half_t *rx = &stream->rx;
     int result = 0;
@@ -463,7 +474,7 @@ int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, ui
     return result;
 }
 
-int stream__see_to_sender(stream_t *stream, uint32_t taken)
+int stream_received_and_wanted(stream_t *stream, uint32_t taken)
 {
     stream__wake_useful_writer(stream);
     stream__grow_if_asked(stream);
@@ -471,9 +482,14 @@ int stream__see_to_sender(stream_t *stream, uint32_t taken)
     return (int)taken;
 }
 
+int stream_receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
+{
+    return receive_by_looks(stream, socket, bytes, count, blocking, true);
+}
+
 int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
 {
-    return half_try(&stream->rx) ? stream__receive_by_looks(stream, socket, bytes, count, blocking, false) : 0;
+    return half_try(&stream->rx) ? receive_by_looks(stream, socket, bytes, count, blocking, false) : 0;
 }
 
 void stream_received_from_sleeper(stream_t *stream)

@@ -14,6 +14,7 @@
 /* What became of a message.  With the last two this thread is still in the half. */
 typedef enum small {
     SMALL_NOT,     /* it does not have the half: call stream_send_with_lock(), or its twin */
+    SMALL_NOTHING, /* none came within a moment (stream_receive_in_exchange() alone) */
     SMALL_FAULT,   /* the program's memory may not be touched */
     SMALL_DONE,
     SMALL_WAKES,   /* it was moved, but somebody sleeps at the other end: call stream_sent_to_sleeper(), or its twin */
@@ -174,66 +175,57 @@ static inline void stream__make_clear(half_t *rx)
 }
 
 /* Nobody sleeps here any more: the other side need not look whether it has to wake somebody. */
-void stream__hide_locked(half_t *half, word_t *shared);
-
-/* The same, now that there is something. */
-static inline void stream__hide_if_shown(half_t *rx)
+/* A blocking receive that finds nothing glances: in a quick exchange the answer comes within the time that the slow path would
+ * take to prepare for waiting.  The half is kept meanwhile, so it is two or three microseconds at the most, and none where spinning
+ * has not paid.  False: somebody else has to look, as that is not all that matters. */
+static inline bool stream__may_glance(half_t *rx)
 {
-    if (__builtin_expect(rx->shown != 0, 0))
-        stream__hide_locked(rx, &rx->flow->reader);
+    return !(rx->shown || spin_is_vain(rx->learnt_spin)) &&
+           moderation_is_exchange(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
 }
 
-/* The glance of a receiver that has emptied the ring with `since` calls in a row. */
-bool stream__glance_in_flow(half_t *rx, uint32_t since);
-
-/* True: bytes have come within a moment.  In a quick exchange the answer comes within the time that the slow path would take to
- * prepare for waiting.  The lock is held meanwhile, so it is two or three microseconds at the most, some more in full flow, and
- * none where spinning has not paid. */
-static inline bool stream__glance(half_t *rx)
+/* The sender sleeps, or would like a larger ring. */
+static inline bool stream__sender_wants(const half_t *rx)
 {
-    if (spin_is_vain(rx->learnt_spin))
-        return false;
-    uint32_t since = moderation_begin(&rx->moderation, (uint32_t)rx->counters.calls, rx->position);
-    if (since)
-        return stream__glance_in_flow(rx, since);
-    if (!word_poll(&rx->flow->tail, rx->position, STREAM_GLANCES))
-        return false;
-    stream__hide_if_shown(rx);
-    return true;
+    return __builtin_expect(load_relaxed(&rx->flow->writer) != 0 || load_relaxed(&rx->flow->wanted) > rx->next_wanted, 0);
 }
-
-/* The sender sleeps, or would like a larger ring; leaves the half.  `taken`, as a result. */
-int stream__see_to_sender(stream_t *stream, uint32_t taken);
-/* For all but one short message of an exchange.  It leaves the half. */
-int stream__receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking, bool inside);
 
 void stream_received_from_sleeper(stream_t *stream);
-/* As much as is there, up to `count`.  STREAM_AGAIN: there is nothing, for certain; only if not blocking.  STREAM_FAULT.
- * This thread is in the half.  Inline, because each instruction after the glance is one between a message and its answer. */
-static inline int stream_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking)
+/* After SMALL_WAKES of stream_receive_in_exchange(): gives `taken`. */
+int stream_received_and_wanted(stream_t *stream, uint32_t taken);
+/* After SMALL_UNCLEAR of that: as much as is there, up to `count`.  0: nothing, ask stream_receive(); STREAM_AGAIN: there is
+ * nothing, for certain; only if not blocking.  STREAM_FAULT. */
+int stream_receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
+/* After SMALL_UNCLEAR of the clear way: the next bytes, or those that come within a moment; *taken: as much as is there, up to
+ * `count`.  Inline and without a call, because each instruction after the glance is one between a message and its answer. */
+static inline small_t stream_receive_in_exchange(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking,
+                                                 uint32_t *taken)
 {
     half_t *rx = &stream->rx;
     if (!rx->plain || !stream__is_open_for(stream, socket))
-        return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
+        return SMALL_UNCLEAR;
     uint32_t there = stream__look_for(rx, count);
-    if (there == 0 && blocking) {
-        if (!stream__glance(rx)) {
+    if (there == 0) {
+        if (!blocking || !stream__may_glance(rx))
+            return SMALL_UNCLEAR;
+        if (!word_poll(&rx->flow->tail, rx->position, STREAM_GLANCES)) {
             bias_leave();
-            return 0;
+            return SMALL_NOTHING;
         }
         there = stream__look_at_tail(rx, count); /* the rest is as it was: nobody else comes in meanwhile */
     }
     uint32_t clear = stream__clear_stretch(rx);
     if (there - 1 >= COPY_SHORT_MAX || there > clear)
-        return stream__receive_by_looks(stream, socket, bytes, count, blocking, true);
+        return SMALL_UNCLEAR;
     if (!stream__take_of(rx, bytes, there, clear)) {
         bias_leave();
-        return STREAM_FAULT;
+        return SMALL_FAULT;
     }
-    if (__builtin_expect(load_relaxed(&rx->flow->writer) != 0 || load_relaxed(&rx->flow->wanted) > rx->next_wanted, 0))
-        return stream__see_to_sender(stream, there);
+    *taken = there;
+    if (stream__sender_wants(rx))
+        return SMALL_WAKES;
     bias_leave();
-    return (int)there;
+    return SMALL_DONE;
 }
 
 /* The same with the lock, which it takes if that is free. */

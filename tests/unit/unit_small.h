@@ -23,10 +23,22 @@ static inline int unit_send_small(stream_t *stream, uintptr_t socket, const void
 }
 
 /* Apart, so that the clear way saves no registers for it. */
-__attribute__((noinline, unused)) static int unit_receive_unclear(stream_t *stream, uintptr_t socket, void *bytes,
-                                                                  uint32_t count, bool blocking)
+__attribute__((noinline, unused)) static int unit_receive_in_exchange(stream_t *stream, uintptr_t socket, void *bytes,
+                                                                      uint32_t count, bool blocking)
 {
-    return stream_receive_unclear(stream, socket, bytes, count, blocking);
+    uint32_t taken;
+    switch (stream_receive_in_exchange(stream, socket, bytes, count, blocking, &taken)) {
+    case SMALL_DONE:
+        return (int)taken;
+    case SMALL_WAKES:
+        return stream_received_and_wanted(stream, taken);
+    case SMALL_NOTHING:
+        return 0;
+    case SMALL_FAULT:
+        return STREAM_FAULT;
+    default:
+        return stream_receive_by_looks(stream, socket, bytes, count, blocking);
+    }
 }
 
 /* As many bytes as are there; 0, or STREAM_AGAIN. */
@@ -34,7 +46,7 @@ static inline int unit_receive_small(stream_t *stream, uintptr_t socket, void *b
 {
     switch (stream_receive_clear(stream, socket, bytes, count)) {
     case SMALL_UNCLEAR:
-        return unit_receive_unclear(stream, socket, bytes, count, blocking);
+        return unit_receive_in_exchange(stream, socket, bytes, count, blocking);
     case SMALL_WAKES:
         stream_received_from_sleeper(stream);
         return (int)count;
