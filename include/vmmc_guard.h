@@ -126,11 +126,11 @@ fault:
     return false;
 }
 
-/* guard_copy_line() in two halves, for processors with AVX; guard_end_wide() has to follow before other code runs. */
+/* 64 bytes anywhere, in two halves, for processors with AVX; guard_end_wide() has to follow before other code runs. */
 GUARD_INLINE bool guard_copy_wide_line(uint8_t *to, const uint8_t *from)
 {
     GUARDED_LINE("vmovups (%[from]), %%ymm0\n\tvmovups 32(%[from]), %%ymm1\n\t"
-                 "vmovaps %%ymm0, (%[to])\n\tvmovaps %%ymm1, 32(%[to])");
+                 "vmovups %%ymm0, (%[to])\n\tvmovups %%ymm1, 32(%[to])");
     return true;
 fault:
     return false;

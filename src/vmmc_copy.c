@@ -7,6 +7,7 @@
 #define LINE 64u
 #define STRING_MIN 1024u /* below, the start of the string instruction costs more than it gains */
 #define PAST_CACHES_MIN 4096u
+#define IN_STEPS_MAX 2048u
 #define CPUID_FEATURES 7u
 #define FAST_STRINGS (1u << 9) /* in EBX: "enhanced REP MOVSB" */
 
@@ -62,8 +63,23 @@ WIDE static bool copy_wide(uint8_t *to, const uint8_t *from, uint32_t count)
     return good;
 }
 
+/* Programs send what they have just received, or look at what they have just sent.  While the stores of one copy are on their way
+ * to the cache, the loads of the next are quick only if one store has all that they ask for.  So a message goes in the same
+ * steps from its first byte on, wherever that lies; for more than LINE. */
+WIDE static bool copy_in_steps(uint8_t *to, const uint8_t *from, uint32_t count)
+{
+    bool good = true;
+    for (uint32_t at = 0; good && at + LINE < count; at += LINE)
+        good = guard_copy_wide_line(to + at, from + at);
+    good = good && guard_copy_wide_line(to + count - LINE, from + count - LINE);
+    guard_end_wide();
+    return good;
+}
+
 bool vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t count)
 {
+    if (has_wide && count <= IN_STEPS_MAX)
+        return copy_in_steps(to, from, count);
     if (way == COPY_STRING && has_string && count >= STRING_MIN)
         return guard_copy_string(to, from, count);
     if (way == COPY_PAST_CACHES && count >= PAST_CACHES_MIN)
