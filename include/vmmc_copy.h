@@ -29,7 +29,7 @@ bool vmmc_copy_large(copy_way_t way, uint8_t *to, const uint8_t *from, uint32_t 
  * the size or more, which may overlap; 32 to 64 bytes, as messages mostly are, without a jump. */
 static inline bool vmmc_copy_short(uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    if (__builtin_expect(count - 32 <= 32, 1))
+    if (count - 32 <= 32)
         return guard_copy_32(to, from) && guard_copy_32(to + count - 32, from + count - 32);
     if (count > 64) {
         for (uint32_t at = 0; at + 32 < count; at += 32)
