@@ -280,13 +280,13 @@ void unit_promote(unit_pair_t *pair)
 
 /* ---- calls of the stream ---- */
 
-void unit_fill(void *bytes, uint32_t seed, uint64_t offset, uint64_t count)
+UNIT_UNWATCHED void unit_fill(void *bytes, uint32_t seed, uint64_t offset, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
         ((uint8_t *)bytes)[i] = unit_pattern(seed, offset + i);
 }
 
-bool unit_fits(const void *bytes, uint32_t seed, uint64_t offset, uint64_t count)
+UNIT_UNWATCHED bool unit_fits(const void *bytes, uint32_t seed, uint64_t offset, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         if (((const uint8_t *)bytes)[i] != unit_pattern(seed, offset + i))
