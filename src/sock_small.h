@@ -6,7 +6,7 @@
 #include "stream_small.h"
 #include "wsaerr.h"
 
-/* Streams in their rings are the only ones with a clear way, and the only ones whose *_unclear() calls do anything, so the
+/* Streams in their rings are the only ones with a clear way, and the only ones where what follows it does anything, so the
  * socket's mode needs no look. */
 static inline small_t sock_send_clear(sock_t *sock, uintptr_t handle, const void *bytes, int count)
 {

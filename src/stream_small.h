@@ -2,9 +2,10 @@
  *
  * At this size every instruction counts (docs/performance.md, The fast path), so the *_clear() calls are a few looks and
  * the copy, inline, in the caller's registers, and take no lock.  That is enough within the clear stretch of a half that
- * this thread has (half_t, bias.h).  Beyond the stretch the *_unclear() calls look at more, and make the next one clear; the
- * *_with_lock() calls do the same for a thread that does not have the half.  Where those give 0 something else is the matter
- * and nothing has happened; stream_send() and stream_receive() know about everything. */
+ * this thread has (half_t, bias.h).  Beyond the stretch stream_send_unclear() and stream_receive_in_exchange(), and behind that
+ * stream_receive_by_looks(), look at more, and make the next one clear; the *_with_lock() calls do the same for a thread that
+ * does not have the half.  Where those give 0 something else is the matter and nothing has happened; stream_send() and
+ * stream_receive() know about everything. */
 #ifndef VMMC_STREAM_SMALL_H
 #define VMMC_STREAM_SMALL_H
 
@@ -18,7 +19,7 @@ typedef enum small {
     SMALL_FAULT,   /* the program's memory may not be touched */
     SMALL_DONE,
     SMALL_WAKES,   /* it was moved, but somebody sleeps at the other end: call stream_sent_to_sleeper(), or its twin */
-    SMALL_UNCLEAR, /* call stream_send_unclear(), or its twin */
+    SMALL_UNCLEAR, /* call what follows it: stream_send_unclear(), stream_receive_in_exchange(), stream_receive_by_looks() */
 } small_t;
 
 static inline void stream__count(half_t *half, uint32_t bytes)

@@ -39,6 +39,21 @@ static void few_messages_are_no_flow(void **state)
     assert_int_equal(empty(&moderation, &calls, MODERATION_LEAST, 0), MODERATION_LEAST * MODERATION_EACH_TICKS);
 }
 
+/* Who looks only in an exchange leaves a flow to others, as it was. */
+static void an_exchange_is_told_from_a_flow(void **state)
+{
+    moderation_t moderation = {0};
+    uint32_t calls = UINT32_MAX - 1;
+    (void)state;
+    moderation_begin(&moderation, calls, 64 * calls);
+    for (int i = 0; i < 10; i++, calls += MODERATION_LEAST - 1)
+        assert_true(moderation_is_exchange(&moderation, calls, 64 * calls));
+    calls += 1;
+    assert_false(moderation_is_exchange(&moderation, calls, 64 * calls));
+    assert_int_equal(moderation_begin(&moderation, calls, 64 * calls), MODERATION_LEAST);
+    assert_true(moderation_is_exchange(&moderation, calls, 64 * calls));
+}
+
 static void large_pieces_are_no_flow_of_messages(void **state)
 {
     moderation_t moderation = {0};
@@ -92,6 +107,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_full_flow_the_pause_fits_what_has_come),
         cmocka_unit_test(few_messages_are_no_flow),
+        cmocka_unit_test(an_exchange_is_told_from_a_flow),
         cmocka_unit_test(large_pieces_are_no_flow_of_messages),
         cmocka_unit_test(answers_are_not_kept_waiting),
         cmocka_unit_test(pauses_grow_for_quick_senders_alone),

@@ -377,6 +377,75 @@ static void a_message_that_has_no_room_is_not_begun(void **state)
     unit_pair_close(&pair);
 }
 
+/* ---- exchanges ---- */
+
+enum { EXCHANGES = 20000, LONGEST = 700 };
+
+static int await_small(stream_t *stream, void *bytes, uint32_t count)
+{
+    int got;
+    while ((got = unit_receive_small(stream, stream->socket, bytes, count, true)) == 0)
+        os_yield(UINT32_MAX);
+    return got;
+}
+
+static void *answer_all(void *argument)
+{
+    stream_t *stream = argument;
+    uint8_t bytes[LONGEST];
+    for (int i = 0; i < EXCHANGES; i++) {
+        int got = await_small(stream, bytes, sizeof bytes);
+        unit_check(got > 0 && unit_send_small(stream, stream->socket, bytes, (uint32_t)got) == got);
+    }
+    return NULL;
+}
+
+static void answers_come_back_whole_whoever_waits_how_long(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[LONGEST], back[LONGEST + 1];
+    uint32_t random = 1;
+    uint64_t offset = 0;
+    (void)state;
+    open_in_rings(&pair);
+    pthread_t answerer = unit_thread(answer_all, &pair.end[1]);
+    for (int i = 0; i < EXCHANGES; i++) {
+        uint32_t count = 1 + unit_random(&random, unit_random(&random, 4) ? 64 : LONGEST);
+        unit_fill(bytes, 3, offset, count);
+        assert_int_equal(send_small(&pair, bytes, count), count);
+        assert_int_equal(await_small(&pair.end[0], back, sizeof back), count);
+        assert_memory_equal(bytes, back, count);
+        offset += count;
+    }
+    unit_join(answerer);
+    unit_pair_close(&pair);
+}
+
+/* A half that a thread is still in could never be taken away from it. */
+static void a_receiver_that_nothing_comes_for_is_out_of_the_half(void **state)
+{
+    unit_pair_t pair;
+    uint8_t bytes[64] = {1};
+    (void)state;
+    open_in_rings(&pair);
+    stream_t *stream = &pair.end[1];
+    for (int i = 0; i < 4; i++) { /* then the half is this thread's */
+        assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
+        assert_int_equal(receive_small(&pair, bytes, sizeof bytes), sizeof bytes);
+    }
+    assert_true(bias__is_of(&stream->rx.bias, wait_own()));
+    assert_int_equal(unit_receive_small(stream, stream->socket, bytes, 1, true), 0);
+    assert_int_equal(atomic_load(&wait_own()->inside), 0);
+    stream->rx.shown = 1; /* as whoever has slept leaves it: others look after that */
+    assert_int_equal(unit_receive_small(stream, stream->socket, bytes, 1, true), 0);
+    assert_int_equal(atomic_load(&wait_own()->inside), 0);
+    stream->rx.shown = 0;
+    assert_int_equal(send_small(&pair, bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal(unit_receive_small(stream, stream->socket, bytes, sizeof bytes, true), sizeof bytes);
+    assert_int_equal(atomic_load(&wait_own()->inside), 0);
+    unit_pair_close(&pair);
+}
+
 /* ---- clear stretches ---- */
 
 /* Three bytes are sent, and one is received; both halves are clear after that. */
@@ -612,6 +681,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_is_told_at_once_only_where_nothing_else_is_the_matter),
         cmocka_unit_test(a_member_of_a_set_is_told_from_one_that_something_else_is_the_matter_with),
         cmocka_unit_test(a_message_that_has_no_room_is_not_begun),
+        cmocka_unit_test(answers_come_back_whole_whoever_waits_how_long),
+        cmocka_unit_test(a_receiver_that_nothing_comes_for_is_out_of_the_half),
         cmocka_unit_test(messages_use_a_stretch_up),
         cmocka_unit_test(a_stretch_ends_where_the_ring_does),
         cmocka_unit_test(whatever_a_sender_does_besides_ends_its_stretch),
