@@ -385,7 +385,7 @@ static int await_small(stream_t *stream, void *bytes, uint32_t count)
 {
     int got;
     while ((got = unit_receive_small(stream, stream->socket, bytes, count, true)) == 0)
-        os_yield(UINT32_MAX);
+        os_yield(0);
     return got;
 }
 
