@@ -56,6 +56,7 @@ run_end() {
     program=$(folder_of "$end")/${pair_program:-netbench}
     echo "$BASHPID" >>"$scratch/running"
     unset WINEDLLOVERRIDES
+    export VMMC_RANDOM_PLACES=1 # as a user's programs run
     case $end in
         *-ours | *-sleeping | *-event) export WINEDLLOVERRIDES=wsock32=n,b ;;
     esac
