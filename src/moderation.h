@@ -44,11 +44,7 @@ static inline uint32_t moderation_begin(moderation_t *moderation, uint32_t calls
 /* The same for who looks only if there were too few.  False: there were not, and nothing has been noted. */
 static inline bool moderation_is_exchange(moderation_t *moderation, uint32_t calls, uint32_t bytes)
 {
-    if (calls - moderation->calls >= MODERATION_LEAST)
-        return false;
-    moderation->calls = calls;
-    moderation->bytes = bytes;
-    return true;
+    return calls - moderation->calls < MODERATION_LEAST && moderation_begin(moderation, calls, bytes) == 0;
 }
 
 /* Ticks to let pass first. */

@@ -175,7 +175,6 @@ static inline void stream__make_clear(half_t *rx)
     rx->clear = stream__clear_stretch(rx);
 }
 
-/* Nobody sleeps here any more: the other side need not look whether it has to wake somebody. */
 /* A blocking receive that finds nothing glances: in a quick exchange the answer comes within the time that the slow path would
  * take to prepare for waiting.  The half is kept meanwhile, so it is two or three microseconds at the most, and none where spinning
  * has not paid.  False: somebody else has to look, as that is not all that matters. */
@@ -197,6 +196,8 @@ int stream_received_and_wanted(stream_t *stream, uint32_t taken);
 /* After SMALL_UNCLEAR of that: as much as is there, up to `count`.  0: nothing, ask stream_receive(); STREAM_AGAIN: there is
  * nothing, for certain; only if not blocking.  STREAM_FAULT. */
 int stream_receive_by_looks(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
+/* The same with the lock, which it takes if that is free. */
+int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
 /* After SMALL_UNCLEAR of the clear way: the next bytes, or those that come within a moment; *taken: as much as is there, up to
  * `count`.  Inline and without a call, because each instruction after the glance is one between a message and its answer. */
 static inline small_t stream_receive_in_exchange(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking,
@@ -229,8 +230,6 @@ static inline small_t stream_receive_in_exchange(stream_t *stream, uintptr_t soc
     return SMALL_DONE;
 }
 
-/* The same with the lock, which it takes if that is free. */
-int stream_receive_with_lock(stream_t *stream, uintptr_t socket, void *bytes, uint32_t count, bool blocking);
 /* True if a receive would find bytes; false says nothing.  `glances`: it may take a moment. */
 bool stream_readable_small(stream_t *stream, uintptr_t socket, bool glances);
 

@@ -5,7 +5,7 @@
 #include <emmintrin.h>
 
 #define LINE 64u
-#define STRING_MIN 1024u /* below, the start of the string instruction costs more than it gains */
+#define STRING_MIN 1024u /* without AVX; below, the start of the string instruction costs more than it gains */
 #define PAST_CACHES_MIN 4096u
 #define IN_STEPS_MAX 2048u
 #define CPUID_FEATURES 7u

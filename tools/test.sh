@@ -13,8 +13,8 @@ rm -f "$build/wineserver.log"
 
 # usage: choice_for PRESET      for ctest: what of its tests this machine can run, and how many at once
 # Programs whose ends spin ask for two processors each, and mostly wait nevertheless, natively for their peers and under Wine
-# for its server: two of them run at a time, or four, and beside them one that computes.  Who measures or loads the machine
-# runs alone.
+# for its server: two of them run at a time natively, and four under Wine, and beside them one that computes.  Who measures or
+# loads the machine runs alone.
 choice_for() {
     case $1 in
         native-fuzz) echo "-j 2" ;;
