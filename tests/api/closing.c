@@ -4,6 +4,7 @@
 
 enum {
     BULK = 2 * 1024 * 1024,
+    MUCH = 16 * 1024 * 1024, /* more than any connection holds */
     LEFT_BEHIND = 200000,
     LARGEST = 64 * 1024,
     KILL_AFTER = 1024 * 1024,
@@ -90,6 +91,36 @@ static void other_direction_stays_open_after_half_close(void **state)
         CHECK_IS(0, closesocket(s));
         slots_renew();
     }
+}
+
+static void send_much(void *context)
+{
+    SOCKET s = *(SOCKET *)context;
+    flow_t out = flow_start(1);
+    flow_send(s, &out, MUCH, LARGEST);
+}
+
+static void wait_for_end(void *context)
+{
+    SOCKET s = *(SOCKET *)context;
+    expect_end(s);
+}
+
+static void half_close_of_the_other_end_spares_a_send_that_waits(void **state)
+{
+    worker_t sender, receiver;
+    flow_t in = flow_start(1);
+    SOCKET s, t;
+    (void)state;
+    tcp_used_pair(&s, &t);
+    worker_start(&sender, send_much, &s);
+    worker_start(&receiver, wait_for_end, &s);
+    Sleep(SETTLE_MS);
+    CHECK_IS(0, shutdown(t, 1));
+    worker_join(&receiver);
+    flow_recv(t, &in, MUCH, LARGEST);
+    worker_join(&sender);
+    close_both(s, t);
 }
 
 static void end_is_reported_for_ever(void **state)
@@ -706,6 +737,7 @@ static const role_t roles[] = {
 
 static const struct CMUnitTest tests[] = {
     CASE(other_direction_stays_open_after_half_close),
+    CASE(half_close_of_the_other_end_spares_a_send_that_waits),
     CASE(end_is_reported_for_ever),
     CASE(both_ends_close_at_once),
     CASE(close_with_unread_data_by_the_peer),

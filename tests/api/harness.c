@@ -261,6 +261,13 @@ long slot_await(int slot)
     return slot_get(slot);
 }
 
+long slot_take(int slot)
+{
+    long value = slot_await(slot);
+    CHECK(ResetEvent(slot_event(slot)));
+    return value;
+}
+
 /* ---- peers ---- */
 
 static void own_path(char *path, size_t size)

@@ -51,6 +51,8 @@ void harness_check_fails(const char *file, int line, const char *what, int code,
 enum { SLOT_COUNT = 128 };
 void slot_post(int slot, long value);
 long slot_await(int slot);
+/* Awaits it and empties it, so that it can be posted once more; for one that waits alone. */
+long slot_take(int slot);
 /* A count that others may read at any time, also after its writer was killed. */
 void slot_set(int slot, long value);
 long slot_get(int slot);
