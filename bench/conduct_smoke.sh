@@ -84,19 +84,22 @@ fi
 grep -q 'of another build' "$scratch/refusal" || fail "the refusal does not say why"
 [[ $(verdict 6) == *too\ few\ samples* ]] || fail "six samples are added to what was there"
 
-# usage: copies OURS THEIRS     what is said of ours in seven blocks; in three of them memory is quicker, and theirs have more slices
+# usage: copies OURS THEIRS VARIANT...     the verdict on seven blocks; in three memory is quicker, and theirs have more slices
 copies() {
-    local block pair factor=1 pairs="ours:$1 copy1:$2 copy4:$2"
+    local block pair factor=1 theirs=("${@/%/:$2}") pairs
+    theirs=("${theirs[@]:2}") pairs=("ours:$1" "${theirs[@]}")
     for block in 1 2 3 4 5 6 7; do
-        [ $block -ne 5 ] || factor=3 pairs+=" copy1:$2 copy4:$2"
-        for pair in $pairs; do
+        [ $block -ne 5 ] || factor=3 pairs+=("${theirs[@]}")
+        for pair in "${pairs[@]}"; do
             printf '{"test":"bw:65536:","variant":"%s","block":%d,"before":0.1,"after":0.1,"result":{"mb_per_s":%d}}\n' \
                 "${pair%:*}" $block $((${pair#*:} * factor))
         done
     done | perl "$here/summary.pl" --near-limit 0.2 --seconds 1 | grep '^16 KB to 1 MB at least'
 }
-[[ $(copies 100 100) == *1.000x,\ met* ]] || fail "what memory does counts against who happened to have fewer quick slices"
-[[ $(copies 80 100) == *0.800x,\ MISSED* ]] || fail "what is slower in every block is not"
+[[ $(copies 100 100 copy1 copy4) == *1.000x,\ met* ]] ||
+    fail "what memory does counts against who happened to have fewer quick slices"
+[[ $(copies 80 100 copy1 copy4) == *0.800x,\ MISSED* ]] || fail "what is slower in every block is not"
+! copies 80 100 ring || fail "one copy alone is called the best"
 
 empty_document() { printf '<!-- figures json . -->\n<!-- end -->\n' >"$scratch/document"; }
 fill_document() { perl "$here/tables.pl" "$scratch" "$scratch/document"; }

@@ -63,11 +63,11 @@ my @targets = (
     { text => '64 KB pieces at least 5 times the builtin bandwidth', tests => qr/^bw:65536:$/, than => 'builtin',
         at_least => 5 },
     { text => '16 KB to 1 MB at least 0.9 of the best copy', tests => qr/^bw:(16384|65536|262144|1048576):$/,
-        than => \@copies, at_least => 0.9, paired => 1 },
+        than => 'limit', at_least => 0.9, paired => 1 },
     { text => 'never below native TCP', tests => qr/^(rtt|msgs|bw):\d+:(poll)?$/, than => 'tcp', at_least => 1 },
-    { text => 'datagrams no slower than builtin', tests => qr/^udp:64:$/, than => 'builtin', at_least => 0.95 },
+    { text => 'datagrams no slower than builtin', tests => qr/^udp:64:$/, than => 'builtin', at_least => 0.95, paired => 1 },
     { text => 'peer without our DLL: no slower than builtin', tests => qr/^rtt:64:mixed$/, than => 'builtin',
-        at_least => 0.95 },
+        at_least => 0.95, paired => 1 },
     { text => '64 KB and 1 MB borrowed at least 1.6 times as fast as copied', tests => qr/^bw:(65536|1048576):$/,
         of => 'borrow', than => 'ours', at_least => 1.6 },
     { text => '1 MB pieces lent at least 10 times as fast as copied', tests => qr/^bw:1048576:$/, of => 'lend',
@@ -201,7 +201,7 @@ sub entry_of {
 sub add_limit {
     my ($row) = @_;
     my @ways = sort { $b->{median} <=> $a->{median} } grep { $_ } map { $row->{$_} } @copies;
-    $row->{limit} = $ways[0] if @ways > 1;
+    $row->{limit} = { %{ $ways[0] } } if @ways > 1;
 }
 
 # Where all that is measured takes seconds, the state changes meanwhile and is not asked for.  A variant that takes longer than those
@@ -280,6 +280,14 @@ sub add_paired {
         my @list = @{ $factors{$_} };
         $summary->{$state}{$test}{$variant}{paired} = median(@list) if @list >= SAMPLES_LEAST;
     }
+    pair_limit($_) for map { values %$_ } values %$summary;
+}
+
+# The best of the copies is the one that ours is least ahead of.
+sub pair_limit {
+    my ($row) = @_;
+    my @all = sort { $a <=> $b } grep { defined } map { $row->{$_} ? $row->{$_}{paired} : undef } @copies;
+    $row->{limit}{paired} = $all[0] if $row->{limit} && @all;
 }
 
 # How many times better one entry is than the other in a field; undef when either is missing.
@@ -386,7 +394,7 @@ sub value_of_test {
     my $lower = $target->{rises} ? 0 : $target->{field} ? 1 : $metric{ kind_of($test) }{lower};
     my $others = $table->{ $target->{than_test} || $test } || {};
     my @all = grep { defined }
-        map { $target->{paired} ? ($others->{$_} || {})->{paired} : better($ours, $others->{$_}, $field, $lower) }
+        map { $target->{paired} ? $others->{$_} && $others->{$_}{paired} : better($ours, $others->{$_}, $field, $lower) }
         ref $target->{than} ? @{ $target->{than} } : $target->{than};
     return scalar((sort { $a <=> $b } @all)[0]);
 }

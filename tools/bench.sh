@@ -18,8 +18,8 @@
 #              session's figures are build/bench/SESSION.json then, the plots build/bench/*.svg
 #   --publish  puts what --all has measured into docs/performance.md and docs/plots
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
-#   --draws    start all programs anew so many times, for the memory that they get (--speed, --limits, --pointers: 5;
-#              others: 1)
+#   --draws    start all programs anew so many times, for the memory that they get (--speed, --limits, --pointers, --peers: 5;
+#              --scale: 2; others: 1)
 #   --near     begin a sample only while the cores are near
 #   --add      count the samples that the file holds too: more of a state that was rare when it was written
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
@@ -64,7 +64,7 @@ declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [
     [connections]=60 [scale]=300 [load]=330 [backends]=90 [peers]=60)
 # How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run. A draw of `scale`
 # opens its crowds once.
-declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2)
+declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2 [peers]=5)
 sessions_of_all=(speed limits pointers flows select connections scale load backends peers)
 
 usage() { sed -n '2,28s/^# \{0,1\}//p' "$0"; exit "$1"; }
