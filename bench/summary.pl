@@ -236,7 +236,7 @@ sub summarize {
     return \%summary;
 }
 
-# The samples of one block, which were taken within a second or two, in each.
+# A list of samples for each block, all of which was taken within a second or two.
 sub blocks_of {
     my @blocks;
     for my $sample (@_) {
@@ -257,10 +257,15 @@ sub figures_of {
     return \%figures;
 }
 
+sub factor {
+    my ($ours, $other, $lower) = @_;
+    return $lower ? $other / $ours : $ours / $other;
+}
+
 sub factors_of {
     my ($ours, $others, $lower) = @_;
     my $count = @$ours < @$others ? @$ours : @$others;
-    return map { $lower ? $others->[$_] / $ours->[$_] : $ours->[$_] / $others->[$_] } 0 .. $count - 1;
+    return map { factor($ours->[$_], $others->[$_], $lower) } 0 .. $count - 1;
 }
 
 # How many times better ours is than each variant that was measured beside it.  Memory is quick or slow for seconds, whoever
@@ -294,8 +299,7 @@ sub pair_limit {
 sub better {
     my ($ours, $other, $field, $lower) = @_;
     ($ours, $other) = map { $_ ? $_->{$field} : undef } $ours, $other;
-    return undef unless $ours && $other;
-    return $lower ? $other / $ours : $ours / $other;
+    return $ours && $other ? factor($ours, $other, $lower) : undef;
 }
 
 sub advantage {

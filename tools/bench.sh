@@ -62,8 +62,8 @@ declare -A session_tests=(
 )
 declare -A session_seconds=([speed]=180 [limits]=150 [quick]=30 [pointers]=120 [flows]=150 [select]=120
     [connections]=60 [scale]=300 [load]=330 [backends]=90 [peers]=60)
-# How fast a copy is depends on where the memory of both ends lies, which they keep as long as they run. A draw of `scale`
-# opens its crowds once.
+# How fast a copy is, and a round trip far, depends on where the memory of both ends lies, which they keep as long as they run.
+# A draw of `scale` opens its crowds once.
 declare -A session_draws=([speed]=5 [limits]=5 [pointers]=5 [scale]=2 [peers]=5)
 sessions_of_all=(speed limits pointers flows select connections scale load backends peers)
 

@@ -190,15 +190,13 @@ bool is_ready(SOCKET s, char which, int milliseconds)
 }
 
 /* Wine 8's own send, waiting for room, ends when the other end half-closes: with what it has sent so far, 0 for nothing. */
-static bool is_ended_by_wine(void) { return !has_streams_to_peer(); }
-
 void send_all(SOCKET s, const void *buffer, size_t length)
 {
     const char *at = buffer;
     while (length > 0) {
         harness_mark(__FILE__, __LINE__);
         int n = send(s, at, (int)length, 0);
-        if (n < 0 || (n == 0 && !is_ended_by_wine()))
+        if (n < 0 || (n == 0 && has_streams_to_peer()))
             FAIL("send of %u bytes gave %d", (unsigned)length, n);
         at += n;
         length -= (size_t)n;
