@@ -9,7 +9,7 @@
 #define LONG_PAUSE 128u /* after it has lost twice; from then on they grow */
 #define PAUSE_GROWTH 4u
 #define LONGEST_PAUSE 2048u /* a tenth of a second, where nothing but copying takes time */
-#define UNUSUAL_RUN 4u      /* stretches in a row that mean a change; fewer may be accidents */
+#define UNUSUAL_RUN 2u      /* stretches in a row that mean a change; fewer may be accidents */
 #define WAY_MASK 0xffu      /* of `start`; above it, how many connections may begin as if they had tried every way */
 #define TRUSTED (8u << 8)
 #define ONE_TRUSTED (1u << 8)
@@ -25,7 +25,7 @@ static void begin_with(copy_choice_t *choice, word_t *start, copy_way_t best, bo
         best = COPY_PLAIN;
     *choice = (copy_choice_t){.way = best, .best = best, .trial = best, .start = start};
     for (unsigned way = 0; way < COPY_WAYS; way++)
-        choice->other[way].pause = trusted ? LONG_PAUSE : 1 + way;
+        choice->other[way].pause = trusted ? LONG_PAUSE : COPY_WAYS - way;
 }
 
 void copy_choice_begin(copy_choice_t *choice, word_t *start)
@@ -61,11 +61,12 @@ static bool is_way(unsigned way)
     return way != COPY_STRING || vmmc_copy_has_string();
 }
 
-/* The way that is to be tried now, or the best. */
+/* The way that is to be tried now, or the best.  Past the caches comes before the two that are much alike: a trial of what
+ * is hardly better or worse takes long. */
 static copy_way_t next_way(copy_choice_t *choice)
 {
     copy_way_t next = choice->best;
-    for (unsigned way = 0; way < COPY_WAYS; way++) {
+    for (unsigned way = COPY_WAYS; way-- > 0;) {
         if (way == choice->best || !is_way(way))
             continue;
         if (choice->other[way].waited++ >= choice->other[way].pause && next == choice->best)
@@ -163,9 +164,12 @@ static bool end_trial(copy_choice_t *choice, uint64_t cost)
     return true;
 }
 
+/* Who writes slowly is seen before the other end has read any of it. */
 static bool is_hopeless(const copy_choice_t *choice, uint32_t length, uint64_t now)
 {
-    return choice->tried == 0 && now - choice->began > choice->cost * length / MB * 3 / 2;
+    uint32_t least = length / 4 > STRETCH_MIN ? length / 4 : STRETCH_MIN;
+    uint32_t moved = choice->moved > least ? choice->moved : least;
+    return choice->tried == 0 && now - choice->began > choice->cost * moved / MB * 3 / 2;
 }
 
 static void end_stretch(copy_choice_t *choice, uint64_t now)
@@ -187,10 +191,11 @@ static void end_stretch(copy_choice_t *choice, uint64_t now)
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 {
     uint32_t bytes = choice->pending, length = ring > STRETCH_MIN ? ring : STRETCH_MIN;
-    bool interrupted = !choice->last || now - choice->last > INTERRUPTED_TICKS;
+    bool anew = !choice->last || now - choice->last > INTERRUPTED_TICKS || ring != choice->ring;
     choice->pending = 0;
     choice->last = now;
-    if (interrupted) {
+    choice->ring = ring;
+    if (anew) { /* what fresh memory takes is no way's fault */
         begin_way(choice, choice->best, now);
         return;
     }

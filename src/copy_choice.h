@@ -26,6 +26,7 @@ typedef struct copy_choice {
     word_t *start;        /* what its successors begin with */
     uint32_t pending;     /* bytes since the clock was read */
     uint32_t moved;       /* bytes in the present stretch */
+    uint32_t ring;        /* the size of the ring that they went into */
     bool settled;         /* false: what the ring holds may have come another way; not counted */
     uint64_t began, last; /* time-stamp counter; 0: not yet */
     uint64_t cost;        /* ticks that the best way takes for a megabyte; 0: not known yet */

@@ -49,6 +49,8 @@ typedef struct sender {
     uint64_t bytes[COPY_WAYS];
     uint32_t noise; /* percent */
     uint32_t random;
+    uint32_t ring;
+    uint32_t fresh; /* bytes that go into memory that nobody has touched, and take three times as long */
 } sender_t;
 
 static word_t start; /* of the next sender */
@@ -56,7 +58,7 @@ static word_t start; /* of the next sender */
 /* A connection of the process that has had others. */
 static void begin_next(sender_t *sender, uint32_t string, uint32_t plain, uint32_t past_caches)
 {
-    *sender = (sender_t){.now = 1000, .random = 7};
+    *sender = (sender_t){.now = 1000, .random = 7, .ring = RING};
     sender->ticks[COPY_STRING] = string;
     sender->ticks[COPY_PLAIN] = plain;
     sender->ticks[COPY_PAST_CACHES] = past_caches;
@@ -83,10 +85,18 @@ static void send(sender_t *sender, uint64_t bytes)
     for (uint64_t sent = 0; sent < bytes; sent += PART) {
         copy_way_t way = sender->choice.way;
         sender->bytes[way] += PART;
-        sender->now += with_noise(sender, (uint64_t)sender->ticks[way] * PART / 1024);
+        uint32_t times = sender->fresh ? 3 : 1;
+        sender->now += with_noise(sender, (uint64_t)sender->ticks[way] * times * PART / 1024);
+        sender->fresh -= sender->fresh ? PART : 0;
         sender->choice.pending += PART;
-        copy_choice_look(&sender->choice, RING, sender->now);
+        copy_choice_look(&sender->choice, sender->ring, sender->now);
     }
+}
+
+static void grow_ring(sender_t *sender, uint32_t size)
+{
+    sender->ring = size;
+    sender->fresh = size;
 }
 
 static void assert_mostly(const sender_t *sender, copy_way_t way, unsigned percent)
@@ -134,6 +144,65 @@ static void a_way_that_becomes_faster_is_noticed(void **state)
     sender.ticks[COPY_PAST_CACHES] = 110;
     send(&sender, 30ull * MB);
     assert_int_equal(sender.choice.best, COPY_PLAIN);
+}
+
+/* The processors were near for long, and may be far for no more than milliseconds. */
+static void a_move_is_followed_at_once(void **state)
+{
+    sender_t sender;
+    (void)state;
+    if (!vmmc_copy_has_string())
+        skip();
+    begin(&sender, 110, 100, 270);
+    send(&sender, 2000ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+    sender.ticks[COPY_PLAIN] = 700;
+    sender.ticks[COPY_STRING] = 720;
+    send(&sender, 7ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+}
+
+/* Two stretches apart from each other are no move. */
+static void single_slow_stretches_are_accidents(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 100, 270);
+    send(&sender, 2000ull * MB);
+    for (unsigned i = 0; i < 100; i++) {
+        sender.now += 100 * 1024; /* another program's turn */
+        send(&sender, 3ull * MB);
+        assert_mostly(&sender, COPY_PLAIN, 100);
+    }
+}
+
+static void a_trial_of_what_is_slow_is_given_up(void **state)
+{
+    sender_t sender;
+    (void)state;
+    if (!vmmc_copy_has_string())
+        skip();
+    start = COPY_PAST_CACHES;
+    begin_next(&sender, 400, 380, 100);
+    send(&sender, 30ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+    assert_true(sender.bytes[COPY_PLAIN] >= 2 * PART && sender.bytes[COPY_STRING] >= 2 * PART); /* both were tried twice */
+    assert_true(sender.bytes[COPY_PLAIN] + sender.bytes[COPY_STRING] <= MB);
+}
+
+static void fresh_memory_is_no_cost(void **state)
+{
+    sender_t sender;
+    (void)state;
+    start = COPY_PAST_CACHES;
+    begin_next(&sender, NEVER, 200, 100);
+    sender.ring = RING / 4;
+    send(&sender, MB / 4 + PART); /* the next stretch is the first that counts */
+    grow_ring(&sender, 2 * RING);
+    for (unsigned laps = 0; laps < 20; laps++) {
+        send(&sender, sender.ring);
+        assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+    }
 }
 
 /* The present way costs the same as before: only a trial can tell. */
@@ -466,6 +535,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_fastest_way_is_found),
         cmocka_unit_test(trials_take_little),
         cmocka_unit_test(a_way_that_becomes_faster_is_noticed),
+        cmocka_unit_test(single_slow_stretches_are_accidents),
+        cmocka_unit_test(fresh_memory_is_no_cost),
         cmocka_unit_test(a_way_that_has_become_faster_is_found),
         cmocka_unit_test(equal_ways_do_not_take_turns),
         cmocka_unit_test(time_that_the_program_takes_is_no_cost),
@@ -487,6 +558,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_way_copies_from_anywhere),
         cmocka_unit_test(the_string_instruction_is_a_way_where_the_processor_has_it),
         cmocka_unit_test(bursts_try_every_way),
+        cmocka_unit_test(a_move_is_followed_at_once),
+        cmocka_unit_test(a_trial_of_what_is_slow_is_given_up),
     };
     (void)argc;
     (void)argv;
