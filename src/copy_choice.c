@@ -10,7 +10,7 @@
 #define PAUSE_GROWTH 4u
 #define LONGEST_PAUSE 2048u /* a tenth of a second, where nothing but copying takes time */
 #define UNUSUAL_RUN 2u      /* stretches in a row that mean a change; fewer may be accidents */
-#define WAY_MASK 0xffu      /* of `start`; above it, how many connections may begin as if they had tried every way */
+#define WAY_MASK 0xffu      /* of `found`; above it, how many connections may begin as if they had tried every way */
 #define TRUSTED (8u << 8)
 #define ONE_TRUSTED (1u << 8)
 #define TRIAL_SHORT 2u   /* stretches of a trial that is far ahead, */
@@ -19,7 +19,7 @@
 #define BETTER(cost, than) ((cost) < (than) - (than) / 24)
 #define FAR_FROM(cost, usual) ((cost) > (usual) + (usual) / 2 || (cost) < (usual) - (usual) / 3)
 
-static void begin_with(copy_choice_t *choice, word_t *start, copy_way_t best, bool trusted)
+static void begin_with(copy_choice_t *choice, copy_start_t *start, copy_way_t best, bool trusted)
 {
     if (best == COPY_STRING && !vmmc_copy_has_string())
         best = COPY_PLAIN;
@@ -28,13 +28,15 @@ static void begin_with(copy_choice_t *choice, word_t *start, copy_way_t best, bo
         choice->other[way].pause = trusted ? LONG_PAUSE : COPY_WAYS - way;
 }
 
-void copy_choice_begin(copy_choice_t *choice, word_t *start)
+void copy_choice_begin(copy_choice_t *choice, copy_start_t *start)
 {
-    uint32_t found = load_relaxed(start);
+    uint32_t found = load_relaxed(&start->found);
     bool trusted = found >= ONE_TRUSTED;
-    if (trusted)
-        store_relaxed(start, found - ONE_TRUSTED);
     begin_with(choice, start, (copy_way_t)(found & WAY_MASK), trusted);
+    if (trusted) {
+        store_relaxed(&start->found, found - ONE_TRUSTED);
+        choice->cost = load_relaxed(&start->cost);
+    }
 }
 
 static void begin_stretch(copy_choice_t *choice, copy_way_t way, bool settled, uint64_t now)
@@ -112,7 +114,8 @@ static bool has_tried_all(const copy_choice_t *choice)
 /* For the connections to come.  They are not told for ever: what was found may have been an accident. */
 static void teach(const copy_choice_t *choice)
 {
-    store_relaxed(choice->start, choice->best | (has_tried_all(choice) ? TRUSTED : 0));
+    store_relaxed(&choice->start->cost, (uint32_t)choice->cost);
+    store_relaxed(&choice->start->found, choice->best | (has_tried_all(choice) ? TRUSTED : 0));
 }
 
 static void take_over(copy_choice_t *choice, copy_way_t way, uint64_t cost)
@@ -211,13 +214,13 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     }
 }
 
-static word_t starts[COPY_CLASSES][COPY_DISTANCES]; /* hints, by any thread */
-static word_t start_farness = COPY_FARNESS_MAX;     /* what far teaches as if it were near would mislead for longer */
+static copy_start_t starts[COPY_CLASSES][COPY_DISTANCES];
+static word_t start_farness = COPY_FARNESS_MAX; /* a hint, by any thread; what far teaches as if it were near would mislead for longer */
 
 /* The processors had moved before this was noticed, so what was found last where they were said to be is a guess. */
-static void doubt(word_t *start)
+static void doubt(copy_start_t *start)
 {
-    store_relaxed(start, load_relaxed(start) & WAY_MASK);
+    store_relaxed(&start->found, load_relaxed(&start->found) & WAY_MASK);
 }
 
 /* What this connection found when it was last where it is now may be such a guess too: it begins anew. */

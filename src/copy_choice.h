@@ -20,10 +20,16 @@
 #define COPY_CHOICE_GRAIN 32768u /* the clock is read once for that many bytes */
 #define COPY_LOAD_GRAIN 65536u   /* and below COPY_LARGE a load is timed once for that many */
 
+/* What the connections to come begin with; any thread, hints. */
+typedef struct copy_start {
+    word_t found; /* the way, and for how many of them it is as good as if they had found it; 0: nothing */
+    word_t cost;  /* what a megabyte took by it, so that they notice if it no longer does; ticks */
+} copy_start_t;
+
 typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
     copy_way_t trial;     /* the way that is tried, perhaps not now; the best: none */
-    word_t *start;        /* what its successors begin with */
+    copy_start_t *start;  /* what its successors begin with */
     uint32_t pending;     /* bytes since the clock was read */
     uint32_t moved;       /* bytes in the present stretch */
     uint32_t ring;        /* the size of the ring that they went into */
@@ -39,8 +45,8 @@ typedef struct copy_choice {
     } other[COPY_WAYS];
 } copy_choice_t;
 
-/* `start`: what the last connection has found, 0: nothing; kept up to date; any thread, a hint. */
-void copy_choice_begin(copy_choice_t *choice, word_t *start);
+/* `start`: what the last connection has found; kept up to date. */
+void copy_choice_begin(copy_choice_t *choice, copy_start_t *start);
 /* `choice->pending` bytes have been published by `now`, into a ring of `ring` bytes. */
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 

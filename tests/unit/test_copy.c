@@ -53,7 +53,7 @@ typedef struct sender {
     uint32_t fresh; /* bytes that go into memory that nobody has touched, and take three times as long */
 } sender_t;
 
-static word_t start; /* of the next sender */
+static copy_start_t start; /* of the next sender */
 
 /* A connection of the process that has had others. */
 static void begin_next(sender_t *sender, uint32_t string, uint32_t plain, uint32_t past_caches)
@@ -67,7 +67,7 @@ static void begin_next(sender_t *sender, uint32_t string, uint32_t plain, uint32
 
 static void begin(sender_t *sender, uint32_t string, uint32_t plain, uint32_t past_caches)
 {
-    start = 0;
+    start = (copy_start_t){0};
     begin_next(sender, string, plain, past_caches);
 }
 
@@ -146,6 +146,12 @@ static void a_way_that_becomes_faster_is_noticed(void **state)
     assert_int_equal(sender.choice.best, COPY_PLAIN);
 }
 
+static void move_far(sender_t *sender)
+{
+    sender->ticks[COPY_PLAIN] = 700;
+    sender->ticks[COPY_STRING] = 720;
+}
+
 /* The processors were near for long, and may be far for no more than milliseconds. */
 static void a_move_is_followed_at_once(void **state)
 {
@@ -156,8 +162,22 @@ static void a_move_is_followed_at_once(void **state)
     begin(&sender, 110, 100, 270);
     send(&sender, 2000ull * MB);
     assert_int_equal(sender.choice.best, COPY_PLAIN);
-    sender.ticks[COPY_PLAIN] = 700;
-    sender.ticks[COPY_STRING] = 720;
+    move_far(&sender);
+    send(&sender, 7ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+}
+
+static void a_connection_that_begins_after_a_move_follows_it(void **state)
+{
+    sender_t sender;
+    (void)state;
+    if (!vmmc_copy_has_string())
+        skip();
+    begin(&sender, 110, 100, 270);
+    send(&sender, 2000ull * MB);
+    begin_next(&sender, 110, 100, 270);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+    move_far(&sender);
     send(&sender, 7ull * MB);
     assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
 }
@@ -182,7 +202,7 @@ static void a_trial_of_what_is_slow_is_given_up(void **state)
     (void)state;
     if (!vmmc_copy_has_string())
         skip();
-    start = COPY_PAST_CACHES;
+    start = (copy_start_t){.found = COPY_PAST_CACHES};
     begin_next(&sender, 400, 380, 100);
     send(&sender, 30ull * MB);
     assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
@@ -194,7 +214,7 @@ static void fresh_memory_is_no_cost(void **state)
 {
     sender_t sender;
     (void)state;
-    start = COPY_PAST_CACHES;
+    start = (copy_start_t){.found = COPY_PAST_CACHES};
     begin_next(&sender, NEVER, 200, 100);
     sender.ring = RING / 4;
     send(&sender, MB / 4 + PART); /* the next stretch is the first that counts */
@@ -320,7 +340,7 @@ static void an_accident_in_a_trial_does_not_last(void **state)
 {
     sender_t sender;
     (void)state;
-    start = COPY_PAST_CACHES;
+    start = (copy_start_t){.found = COPY_PAST_CACHES};
     begin_next(&sender, NEVER, 500, 180);
     while (sender.choice.way == COPY_PAST_CACHES)
         send(&sender, PART);
@@ -519,7 +539,7 @@ static void bursts_try_every_way(void **state)
     (void)state;
     if (!vmmc_copy_has_string())
         skip();
-    start = COPY_PLAIN;
+    start = (copy_start_t){.found = COPY_PLAIN};
     begin_next(&sender, 100, 100, 60);
     for (unsigned i = 0; i < 400; i++) {
         sender.now += 1u << 30;
@@ -559,6 +579,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_string_instruction_is_a_way_where_the_processor_has_it),
         cmocka_unit_test(bursts_try_every_way),
         cmocka_unit_test(a_move_is_followed_at_once),
+        cmocka_unit_test(a_connection_that_begins_after_a_move_follows_it),
         cmocka_unit_test(a_trial_of_what_is_slow_is_given_up),
     };
     (void)argc;
