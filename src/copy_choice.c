@@ -63,8 +63,8 @@ static bool is_way(unsigned way)
     return way != COPY_STRING || vmmc_copy_has_string();
 }
 
-/* The way that is to be tried now, or the best.  Past the caches comes before the two that are much alike: a trial of what
- * is hardly better or worse takes long. */
+/* The way that is to be tried now, or the best.  Past the caches comes before the two that are much alike: a trial of
+ * what is hardly better or worse takes long. */
 static copy_way_t next_way(copy_choice_t *choice)
 {
     copy_way_t next = choice->best;
@@ -167,6 +167,12 @@ static bool end_trial(copy_choice_t *choice, uint64_t cost)
     return true;
 }
 
+/* What has taken so much longer than usual need not come to its end for that to be known. */
+static bool is_slow(const copy_choice_t *choice, uint32_t length, uint64_t now)
+{
+    return choice->settled && choice->cost && now - choice->began > choice->cost * length / MB * 7 / 4;
+}
+
 /* Who writes slowly is seen before the other end has read any of it. */
 static bool is_hopeless(const copy_choice_t *choice, uint32_t length, uint64_t now)
 {
@@ -206,7 +212,7 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
     if (choice->way != choice->best && is_hopeless(choice, length, now)) {
         lose(choice);
         begin_way(choice, choice->best, now);
-    } else if (choice->moved >= length) {
+    } else if (choice->moved >= length || is_slow(choice, length, now)) {
         if (choice->settled)
             end_stretch(choice, now);
         else
