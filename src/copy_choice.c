@@ -221,7 +221,8 @@ void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 }
 
 static copy_start_t starts[COPY_CLASSES][COPY_DISTANCES];
-static word_t start_farness = COPY_FARNESS_MAX; /* a hint, by any thread; what far teaches as if it were near would mislead for longer */
+/* A hint, by any thread; what far teaches as if it were near would mislead for longer. */
+static word_t start_farness = COPY_FARNESS_MAX;
 
 /* The processors had moved before this was noticed, so what was found last where they were said to be is a guess. */
 static void doubt(copy_start_t *start)
