@@ -9,6 +9,7 @@
 #define LONG_PAUSE 128u /* after it has lost twice; from then on they grow */
 #define PAUSE_GROWTH 4u
 #define LONGEST_PAUSE 2048u /* a tenth of a second, where nothing but copying takes time */
+#define NEAR_PAUSE 16u      /* at most, past the caches of a near receiver */
 #define UNUSUAL_RUN 2u      /* stretches in a row that mean a change; fewer may be accidents */
 #define WAY_MASK 0xffu      /* of `found`; above it, how many connections may begin as if they had tried every way */
 #define TRUSTED (8u << 8)
@@ -19,20 +20,20 @@
 #define BETTER(cost, than) ((cost) < (than) - (than) / 24)
 #define FAR_FROM(cost, usual) ((cost) > (usual) + (usual) / 2 || (cost) < (usual) - (usual) / 3)
 
-static void begin_with(copy_choice_t *choice, copy_start_t *start, copy_way_t best, bool trusted)
+static void begin_with(copy_choice_t *choice, copy_start_t *start, bool is_near, copy_way_t best, bool trusted)
 {
     if (best == COPY_STRING && !vmmc_copy_has_string())
         best = COPY_PLAIN;
-    *choice = (copy_choice_t){.way = best, .best = best, .trial = best, .start = start};
+    *choice = (copy_choice_t){.way = best, .best = best, .trial = best, .start = start, .is_near = is_near};
     for (unsigned way = 0; way < COPY_WAYS; way++)
         choice->other[way].pause = trusted ? LONG_PAUSE : COPY_WAYS - way;
 }
 
-void copy_choice_begin(copy_choice_t *choice, copy_start_t *start)
+void copy_choice_begin(copy_choice_t *choice, copy_start_t *start, bool is_near)
 {
     uint32_t found = load_relaxed(&start->found);
     bool trusted = found >= ONE_TRUSTED;
-    begin_with(choice, start, (copy_way_t)(found & WAY_MASK), trusted);
+    begin_with(choice, start, is_near, (copy_way_t)(found & WAY_MASK), trusted);
     if (trusted) {
         store_relaxed(&start->found, found - ONE_TRUSTED);
         choice->cost = load_relaxed(&start->cost);
@@ -63,6 +64,15 @@ static bool is_way(unsigned way)
     return way != COPY_STRING || vmmc_copy_has_string();
 }
 
+/* Between near processors copies past the caches are the best only while the caches are other programs', and do not
+ * become slower when they no longer are. */
+static uint32_t pause_before(const copy_choice_t *choice, unsigned way)
+{
+    uint32_t pause = choice->other[way].pause;
+    bool is_odd = choice->is_near && choice->best == COPY_PAST_CACHES;
+    return is_odd && pause > NEAR_PAUSE ? NEAR_PAUSE : pause;
+}
+
 /* The way that is to be tried now, or the best.  Past the caches comes before the two that are much alike: a trial of
  * what is hardly better or worse takes long. */
 static copy_way_t next_way(copy_choice_t *choice)
@@ -71,7 +81,7 @@ static copy_way_t next_way(copy_choice_t *choice)
     for (unsigned way = COPY_WAYS; way-- > 0;) {
         if (way == choice->best || !is_way(way))
             continue;
-        if (choice->other[way].waited++ >= choice->other[way].pause && next == choice->best)
+        if (choice->other[way].waited++ >= pause_before(choice, way) && next == choice->best)
             next = (copy_way_t)way;
     }
     return next;
@@ -235,7 +245,7 @@ void copy_choices_move(copy_choices_t *choices, bool is_far)
 {
     for (unsigned size = 0; size < COPY_CLASSES; size++) {
         copy_choice_t *choice = &choices->choice[size][is_far];
-        begin_with(choice, choice->start, choice->best, false);
+        begin_with(choice, choice->start, !is_far, choice->best, false);
         doubt(choices->choice[size][!is_far].start);
     }
     choices->is_far = is_far;
@@ -250,5 +260,5 @@ void copy_choices_begin(copy_choices_t *choices)
     choices->looked = false;
     for (unsigned size = 0; size < COPY_CLASSES; size++)
         for (unsigned distance = 0; distance < COPY_DISTANCES; distance++)
-            copy_choice_begin(&choices->choice[size][distance], &starts[size][distance]);
+            copy_choice_begin(&choices->choice[size][distance], &starts[size][distance], distance == 0);
 }

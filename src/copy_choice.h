@@ -30,6 +30,7 @@ typedef struct copy_choice {
     copy_way_t way, best; /* for the next piece; they differ in a trial */
     copy_way_t trial;     /* the way that is tried, perhaps not now; the best: none */
     copy_start_t *start;  /* what its successors begin with */
+    bool is_near;         /* the receiver, as far as is known */
     uint32_t pending;     /* bytes since the clock was read */
     uint32_t moved;       /* bytes in the present stretch */
     uint32_t ring;        /* the size of the ring that they went into */
@@ -46,7 +47,7 @@ typedef struct copy_choice {
 } copy_choice_t;
 
 /* `start`: what the last connection has found; kept up to date. */
-void copy_choice_begin(copy_choice_t *choice, copy_start_t *start);
+void copy_choice_begin(copy_choice_t *choice, copy_start_t *start, bool is_near);
 /* `choice->pending` bytes have been published by `now`, into a ring of `ring` bytes. */
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);
 

@@ -62,7 +62,7 @@ static void begin_next(sender_t *sender, uint32_t string, uint32_t plain, uint32
     sender->ticks[COPY_STRING] = string;
     sender->ticks[COPY_PLAIN] = plain;
     sender->ticks[COPY_PAST_CACHES] = past_caches;
-    copy_choice_begin(&sender->choice, &start);
+    copy_choice_begin(&sender->choice, &start, false);
 }
 
 static void begin(sender_t *sender, uint32_t string, uint32_t plain, uint32_t past_caches)
@@ -236,6 +236,20 @@ static void a_way_that_has_become_faster_is_found(void **state)
     assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
     sender.ticks[COPY_PLAIN] = 50;
     send(&sender, 4000ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PLAIN);
+}
+
+/* Near, other programs had the caches until then. */
+static void caches_that_are_free_again_are_found_soon(void **state)
+{
+    sender_t sender;
+    (void)state;
+    begin(&sender, NEVER, 400, 100);
+    send(&sender, 2000ull * MB);
+    assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
+    copy_choice_begin(&sender.choice, &start, true); /* trusted */
+    sender.ticks[COPY_PLAIN] = 50;
+    send(&sender, 25ull * MB);
     assert_int_equal(sender.choice.best, COPY_PLAIN);
 }
 
@@ -559,6 +573,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(single_slow_stretches_are_accidents),
         cmocka_unit_test(fresh_memory_is_no_cost),
         cmocka_unit_test(a_way_that_has_become_faster_is_found),
+        cmocka_unit_test(caches_that_are_free_again_are_found_soon),
         cmocka_unit_test(equal_ways_do_not_take_turns),
         cmocka_unit_test(time_that_the_program_takes_is_no_cost),
         cmocka_unit_test(a_trial_does_not_outlast_the_traffic),
