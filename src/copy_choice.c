@@ -20,6 +20,11 @@
 #define BETTER(cost, than) ((cost) < (than) - (than) / 24)
 #define FAR_FROM(cost, usual) ((cost) > (usual) + (usual) / 2 || (cost) < (usual) - (usual) / 3)
 
+static uint32_t larger(uint32_t one, uint32_t other)
+{
+    return one > other ? one : other;
+}
+
 static void begin_with(copy_choice_t *choice, copy_start_t *start, bool is_near, copy_way_t best, bool trusted)
 {
     if (best == COPY_STRING && !vmmc_copy_has_string())
@@ -177,18 +182,22 @@ static bool end_trial(copy_choice_t *choice, uint64_t cost)
     return true;
 }
 
+static uint64_t usual_ticks(const copy_choice_t *choice, uint32_t bytes)
+{
+    return choice->cost * bytes / MB;
+}
+
 /* What has taken so much longer than usual need not come to its end for that to be known. */
 static bool is_slow(const copy_choice_t *choice, uint32_t length, uint64_t now)
 {
-    return choice->settled && choice->cost && now - choice->began > choice->cost * length / MB * 7 / 4;
+    return choice->settled && choice->cost && now - choice->began > usual_ticks(choice, length) * 7 / 4;
 }
 
 /* Who writes slowly is seen before the other end has read any of it. */
 static bool is_hopeless(const copy_choice_t *choice, uint32_t length, uint64_t now)
 {
-    uint32_t least = length / 4 > STRETCH_MIN ? length / 4 : STRETCH_MIN;
-    uint32_t moved = choice->moved > least ? choice->moved : least;
-    return choice->tried == 0 && now - choice->began > choice->cost * moved / MB * 3 / 2;
+    uint32_t moved = larger(choice->moved, larger(length / 4, STRETCH_MIN));
+    return choice->tried == 0 && now - choice->began > usual_ticks(choice, moved) * 3 / 2;
 }
 
 static void end_stretch(copy_choice_t *choice, uint64_t now)
@@ -209,7 +218,7 @@ static void end_stretch(copy_choice_t *choice, uint64_t now)
 
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now)
 {
-    uint32_t bytes = choice->pending, length = ring > STRETCH_MIN ? ring : STRETCH_MIN;
+    uint32_t bytes = choice->pending, length = larger(ring, STRETCH_MIN);
     bool anew = !choice->last || now - choice->last > INTERRUPTED_TICKS || ring != choice->ring;
     choice->pending = 0;
     choice->last = now;

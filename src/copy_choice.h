@@ -46,7 +46,7 @@ typedef struct copy_choice {
     } other[COPY_WAYS];
 } copy_choice_t;
 
-/* `start`: what the last connection has found; kept up to date. */
+/* `start`: what the last connection has found; kept up to date.  `is_near`: where the receiver is, if this choice is used. */
 void copy_choice_begin(copy_choice_t *choice, copy_start_t *start, bool is_near);
 /* `choice->pending` bytes have been published by `now`, into a ring of `ring` bytes. */
 void copy_choice_look(copy_choice_t *choice, uint32_t ring, uint64_t now);

@@ -146,6 +146,20 @@ static void a_way_that_becomes_faster_is_noticed(void **state)
     assert_int_equal(sender.choice.best, COPY_PLAIN);
 }
 
+static void require_string(void)
+{
+    if (!vmmc_copy_has_string())
+        skip();
+}
+
+static void begin_near(sender_t *sender)
+{
+    require_string();
+    begin(sender, 110, 100, 270);
+    send(sender, 2000ull * MB);
+    assert_int_equal(sender->choice.best, COPY_PLAIN);
+}
+
 static void move_far(sender_t *sender)
 {
     sender->ticks[COPY_PLAIN] = 700;
@@ -157,11 +171,7 @@ static void a_move_is_followed_at_once(void **state)
 {
     sender_t sender;
     (void)state;
-    if (!vmmc_copy_has_string())
-        skip();
-    begin(&sender, 110, 100, 270);
-    send(&sender, 2000ull * MB);
-    assert_int_equal(sender.choice.best, COPY_PLAIN);
+    begin_near(&sender);
     move_far(&sender);
     send(&sender, 4ull * MB);
     assert_int_equal(sender.choice.best, COPY_PAST_CACHES);
@@ -171,10 +181,7 @@ static void a_connection_that_begins_after_a_move_follows_it(void **state)
 {
     sender_t sender;
     (void)state;
-    if (!vmmc_copy_has_string())
-        skip();
-    begin(&sender, 110, 100, 270);
-    send(&sender, 2000ull * MB);
+    begin_near(&sender);
     begin_next(&sender, 110, 100, 270);
     assert_int_equal(sender.choice.best, COPY_PLAIN);
     move_far(&sender);
@@ -200,8 +207,7 @@ static void a_trial_of_what_is_slow_is_given_up(void **state)
 {
     sender_t sender;
     (void)state;
-    if (!vmmc_copy_has_string())
-        skip();
+    require_string();
     start = (copy_start_t){.found = COPY_PAST_CACHES};
     begin_next(&sender, 400, 380, 100);
     send(&sender, 30ull * MB);
@@ -537,8 +543,7 @@ static void the_string_instruction_is_a_way_where_the_processor_has_it(void **st
 {
     sender_t sender;
     (void)state;
-    if (!vmmc_copy_has_string())
-        skip();
+    require_string();
     begin(&sender, 100, 300, 200);
     send(&sender, 200ull * MB);
     assert_int_equal(sender.choice.best, COPY_STRING);
@@ -552,8 +557,7 @@ static void bursts_try_every_way(void **state)
 {
     sender_t sender;
     (void)state;
-    if (!vmmc_copy_has_string())
-        skip();
+    require_string();
     start = (copy_start_t){.found = COPY_PLAIN};
     begin_next(&sender, 100, 100, 60);
     for (unsigned i = 0; i < 400; i++) {
