@@ -23,14 +23,15 @@
 static const char usage[] =
     "usage: conduct state          prints the cache-line round trip of two processors in microseconds\n"
     "       conduct pin server|client PROGRAM [ARGUMENT ...]   runs it on one of these two processors\n"
-    "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS] [--wineserver PID] TEST ...\n"
+    "       conduct run FOLDER [--seconds N] [--slice MILLISECONDS] [--near-below MICROSECONDS | --far-from MICROSECONDS]\n"
+    "                          [--wineserver PID] TEST ...\n"
     "TEST:  NAME:BYTES:[WORD-WORD...|mixed|MILLISECONDS]=VARIANT[@PLAYER][+NAME][/MILLISECONDS],...\n"
     "       as in rtt:64:=builtin,ours,ring, where PLAYER reads FOLDER/PLAYER.in and writes FOLDER/PLAYER.out;\n"
     "       a test that has MILLISECONDS of its own is taken once, at the start, and so is crowd\n"
     "       WORDs are those of netbench, and for load: pN: by N pairs at once; beside: a process computes beside them\n"
     "       a variant that has MILLISECONDS of its own is taken once in a block, in any state\n"
     "       a variant that has a NAME of its own takes that test instead, beside the others\n"
-    "       --near-below waits before each slice until the cache-line round trip is under that\n"
+    "       --near-below waits before each slice until the cache-line round trip is under that, --far-from until it is not\n"
     "       --wineserver runs on the clients' processor where a client alone has to do with it (ready, empty, alone), and elsewhere\n"
     "       where the scheduler has it: that changes by the minute, and a call of such a client takes 15 us or 50 by it\n"
     "Prints a line of JSON for each slice.\n";
@@ -56,8 +57,8 @@ typedef struct {
 static struct {
     const char *folder;
     unsigned seconds, slice_ms;
-    double near_below; /* 0: take slices in any state */
-    int wineserver;    /* 0: none, or nobody is pinned */
+    double near_below, far_from; /* 0: take slices in any state */
+    int wineserver;              /* 0: none, or nobody is pinned */
     bench_test_t test[TESTS_MAX];
     unsigned tests;
     uint64_t end_ns;
@@ -69,10 +70,15 @@ static bool time_is_up(void)
     return net_clock_ns() >= run.end_ns;
 }
 
+static bool is_wanted(double state)
+{
+    return state >= run.far_from && (run.near_below == 0 || state < run.near_below);
+}
+
 /* False: the time is up before the state that we are waiting for has come. */
 static bool await_state(double *state)
 {
-    while ((*state = cores_round_trip_us()) >= run.near_below && run.near_below > 0) {
+    while (!is_wanted(*state = cores_round_trip_us())) {
         if (time_is_up())
             return false;
         net_sleep_ms(STATE_WAIT_MS);
@@ -111,10 +117,11 @@ static void shuffle(unsigned *order, unsigned count)
 /* What is too long for one state needs none. It must not use up the state that we are waiting for. */
 static void take_long_slices(const bench_test_t *test)
 {
+    bool waits = run.near_below > 0 || run.far_from > 0;
     for (unsigned i = 0; i < test->parts; i++) {
         const part_t *part = &test->part[i];
         double state = cores_round_trip_us();
-        if (part->long_milliseconds && state >= run.near_below)
+        if (part->long_milliseconds && !(waits && is_wanted(state)))
             take_slice(test, part, part->long_milliseconds, state);
     }
 }
@@ -311,6 +318,8 @@ static void take_arguments(char **argument)
             run.slice_ms = (unsigned)take_number(*++argument);
         else if (!strcmp(*argument, "--near-below"))
             run.near_below = take_number(*++argument);
+        else if (!strcmp(*argument, "--far-from"))
+            run.far_from = take_number(*++argument);
         else if (!strcmp(*argument, "--wineserver"))
             run.wineserver = (int)take_number(*++argument);
         else

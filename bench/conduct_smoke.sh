@@ -55,6 +55,16 @@ done
 for test in "${streams[@]}"; do
     for variant in tcp unix ring; do expect "$test" "$variant" 3; done
 done
+# usage: comes OPTION MICROSECONDS: whether a slice was begun in that state
+comes() {
+    timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 "$1" "$2" rtt:64:=ring >"$scratch/waited" ||
+        fail "conduct $1 $2 failed"
+    [ -s "$scratch/waited" ]
+}
+comes --near-below 1000 || fail "no slices in a state that lasts"
+comes --far-from 0.001 || fail "no slices in a state that lasts"
+if comes --near-below 0.001 || comes --far-from 1000; then fail "slices in a state that does not come"; fi
+
 # No slice is far under a limit that nothing reaches.
 perl "$here/summary.pl" --near-limit 1e9 --seconds 1 --json "$scratch/json" <"$scratch/samples" >"$scratch/table"
 cat "$scratch/table"
@@ -130,9 +140,11 @@ touch "$scratch/pictures/select-sockets-near.svg" "$scratch/pictures/latency-siz
 perl "$here/plots.pl" "$scratch" "$scratch/pictures"
 [ "$(ls "$scratch/pictures")" = select-sockets-near.svg ] || fail "one point is a picture, or leaves an older one there, or that of a session that is not there goes"
 
-perl "$here/summary.pl" --near-only --seconds 9 --json "$scratch/json" </dev/null >"$scratch/table" ||
-    fail "a state that does not come is no error where it is waited for"
-grep -q 'near was not seen in 9 s' "$scratch/table" || fail "the table does not say that near was not seen"
+for state in far near; do
+    perl "$here/summary.pl" --only $state --seconds 9 --json "$scratch/json" </dev/null >"$scratch/table" ||
+        fail "a state that does not come is no error where it is waited for"
+    grep -q "^$state was not seen in 9 s" "$scratch/table" || fail "the table does not say that $state was not seen"
+done
 make_document
 grep -qx '\*near\*: not seen in 9 s.' "$scratch/document" || fail "nor does the document"
 if perl "$here/summary.pl" --json "$scratch/json" </dev/null 2>/dev/null; then fail "no samples are no error"; fi

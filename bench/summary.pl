@@ -1,9 +1,9 @@
 #!/usr/bin/env perl
 # Turns the samples of tools/bench.sh (lines of JSON on standard input) into medians for each machine state, a table
 # on standard output and a JSON file.
-# usage: summary.pl --near-limit MICROSECONDS [--near-only] --pair PAIR --seconds N --session NAME [--build ID] [--add]
+# usage: summary.pl --near-limit MICROSECONDS [--only near|far] --pair PAIR --seconds N --session NAME [--build ID] [--add]
 #                   [--check] --json FILE
-#   --near-only    samples were begun near alone, if that was ever seen
+#   --only STATE   samples were begun in that state alone, if it was ever seen
 #   --build        names what was measured
 #   --add          the samples that FILE holds count too; it must be of the same session, pair and build
 #   --check        only tell whether it is, before anything is measured
@@ -367,7 +367,7 @@ sub print_states {
     my @seen = map { @$_{qw(before after)} } @$samples;
     my %has_short = map { $_->{test} => 1 } grep { !$_->{long} } @$samples;
     if (!@$samples) {
-        printf "\nnear was not seen in %d s, and only then a sample was to begin\n", $option->{seconds};
+        printf "\n%s was not seen in %d s, and only then a sample was to begin\n", @$option{qw(only seconds)};
         return;
     }
     for my $state (qw(near far)) {
@@ -377,8 +377,8 @@ sub print_states {
         if (@trips) {
             print_state("$heading, its median " . figure(median(@trips)), $summary->{$state},
                 tests_in_order(@$samples), \%has_short);
-        } elsif ($state eq 'far' && $option->{'near-only'}) {
-            last;
+        } elsif ($option->{only} && $state ne $option->{only}) {
+            next;
         } elsif (!%has_short) {
             print_state('long slices, in any state', $summary->{$state}, tests_in_order(@$samples), \%has_short);
             last;
@@ -475,12 +475,12 @@ sub write_json {
 
 sub main {
     my %option = ('near-limit' => 0.2, pair => '64-64', seconds => 0, session => 'speed', build => '');
-    GetOptions(\%option, 'near-limit=f', 'near-only', 'pair=s', 'seconds=i', 'session=s', 'build=s', 'add', 'check',
+    GetOptions(\%option, 'near-limit=f', 'only=s', 'pair=s', 'seconds=i', 'session=s', 'build=s', 'add', 'check',
         'json=s') or exit 2;
     my @earlier = earlier_samples(\%option);
     return if $option{check};
     my @samples = read_samples($option{'near-limit'}, @earlier);
-    @samples || $option{'near-only'} or die "summary: there are no samples\n";
+    @samples || $option{only} or die "summary: there are no samples\n";
     my %measured = map { $_->{variant} => 1 } @samples;
     $measured{limit} = 1 if grep { /^copy/ } keys %measured;
     @variants = grep { $measured{$_} } @variants;

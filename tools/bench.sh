@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures Wine's builtin wsock32, ours, native TCP, AF_UNIX and a bare ring, alternating within milliseconds.
-# usage: tools/bench.sh [SESSION] [--seconds N] [--slice MILLISECONDS] [--draws N] [--near] [--pair 64-64|32-32|32-64]
+# usage: tools/bench.sh [SESSION] [--seconds N] [--slice MILLISECONDS] [--draws N] [--near|--far] [--pair 64-64|32-32|32-64]
 #                       [--free] [--json FILE] [--add]
 #   SESSION, one of (with its seconds, apart from the start and what is measured once):
 #   --speed    latency and bandwidth (180); this one if none is named          --quick    three tests of it (30)
@@ -20,7 +20,7 @@
 #   --slice    length of one sample (5)         --pair        server and client (64-64)
 #   --draws    start all programs anew so many times, for the memory that they get (--speed, --limits, --pointers, --peers: 5;
 #              --scale: 2; others: 1)
-#   --near     begin a sample only while the cores are near
+#   --near     begin a sample only while the cores are near; --far: only while they are far
 #   --add      count the samples that the file holds too: more of a state that was rare when it was written
 #   --free     let the scheduler place programs; else servers have one of the two cores, clients the other
 # Within a draw all programs run, asleep but for the pair that is being measured. Every sample is tagged near or far by
@@ -70,7 +70,7 @@ sessions_of_all=(speed limits pointers flows select connections scale load backe
 usage() { sed -n '2,28s/^# \{0,1\}//p' "$0"; exit "$1"; }
 
 take_options() {
-    session=speed seconds='' slice=5 draws='' pair=64-64 json='' near=() add=() pin_ends=1
+    session=speed seconds='' slice=5 draws='' pair=64-64 json='' only='' add=() pin_ends=1
     while [ $# -gt 0 ]; do
         case $1 in
             --all | --speed | --limits | --quick | --pointers | --flows | --select | --connections | --load | --scale | \
@@ -78,7 +78,7 @@ take_options() {
                 session=${1#--} ;;
             --publish) publish; exit ;;
             --free) pin_ends= ;;
-            --near) near=(--near-below "$near_limit") ;;
+            --near | --far) only=${1#--} ;;
             --add) add=(--add) ;;
             --seconds) seconds=${2:?} && shift ;;
             --slice) slice=${2:?} && shift ;;
@@ -90,7 +90,7 @@ take_options() {
         esac
         shift
     done
-    [ "$session" != limits ] || near=(--near-below "$near_limit")
+    [ "$session" != limits ] || only=near
     [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
     [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ && ${draws:-1} =~ ^[1-9][0-9]*$ ]] ||
@@ -110,7 +110,7 @@ take_all_sessions() {
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         number=$((number + 1))
         note "$one: $share s and what is taken once (session $number of ${#sessions_of_all[@]})"
-        "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${near[0]:+--near} \
+        "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${only:+--$only} \
             "${free[@]}" "${add[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||
             { note "$one was not completed"; status=1; }
     done
@@ -251,10 +251,14 @@ tests_of() {
 
 # usage: conduct DRAW
 conduct() {
-    local test share=$(((seconds + draws - 1) / draws)) arguments=() placed=()
+    local test share=$(((seconds + draws - 1) / draws)) arguments=() placed=() state=()
     for test in $(tests_of "$1"); do arguments+=("$test=$(parts_of "$test")"); done
+    case $only in
+        near) state=(--near-below "$near_limit") ;;
+        far) state=(--far-from "$near_limit") ;;
+    esac
     [ -z "$pin_ends" ] || [ -z "$wineserver" ] || placed=(--wineserver "$wineserver")
-    "$bench_build/native/conduct" run "$scratch" --seconds "$share" --slice "$slice" "${near[@]}" "${placed[@]}" \
+    "$bench_build/native/conduct" run "$scratch" --seconds "$share" --slice "$slice" "${state[@]}" "${placed[@]}" \
         "${arguments[@]}"
 }
 
@@ -280,7 +284,7 @@ build_measured() {
 # usage: summarize [--check]
 summarize() {
     perl "$root/bench/summary.pl" --near-limit "$near_limit" --pair "$pair" --seconds "$seconds" --session "$session" \
-        ${near[0]:+--near-only} --build "$(build_measured)" "${add[@]}" "$@" --json "$json"
+        ${only:+--only "$only"} --build "$(build_measured)" "${add[@]}" "$@" --json "$json"
 }
 
 main() {
