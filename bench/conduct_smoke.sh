@@ -55,15 +55,16 @@ done
 for test in "${streams[@]}"; do
     for variant in tcp unix ring; do expect "$test" "$variant" 3; done
 done
-# usage: comes OPTION MICROSECONDS: whether a slice was begun in that state
-comes() {
-    timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 "$1" "$2" rtt:64:=ring >"$scratch/waited" ||
-        fail "conduct $1 $2 failed"
-    [ -s "$scratch/waited" ]
-}
-comes --near-below 1000 || fail "no slices in a state that lasts"
-comes --far-from 0.001 || fail "no slices in a state that lasts"
-if comes --near-below 0.001 || comes --far-from 1000; then fail "slices in a state that does not come"; fi
+# usage: wait_for FILE OPTION MICROSECONDS ...: what is taken while only that state is to have samples
+wait_for() { timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 "${@:2}" rtt:64:=ring >"$scratch/$1" || fail "$* failed"; }
+wait_for never-near --near-below 0.001 & waits=($!)
+wait_for never-far --far-from 1000 & waits+=($!)
+wait_for always --far-from 0.001 --near-below 1000
+for waiting in "${waits[@]}"; do wait "$waiting" || fail "a bench that waits for a state has failed"; done
+[ -s "$scratch/always" ] || fail "no slices in a state that lasts"
+for state in near far; do
+    [ ! -s "$scratch/never-$state" ] || fail "slices in a state that does not come ($state)"
+done
 
 # No slice is far under a limit that nothing reaches.
 perl "$here/summary.pl" --near-limit 1e9 --seconds 1 --json "$scratch/json" <"$scratch/samples" >"$scratch/table"
