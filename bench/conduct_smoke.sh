@@ -55,6 +55,7 @@ done
 for test in "${streams[@]}"; do
     for variant in tcp unix ring; do expect "$test" "$variant" 3; done
 done
+
 # usage: wait_for FILE OPTION MICROSECONDS ...: what is taken while only that state is to have samples
 wait_for() { timeout 60 "$conduct" run "$scratch" --seconds 1 --slice 2 "${@:2}" rtt:64:=ring >"$scratch/$1" || fail "$* failed"; }
 wait_for never-near --near-below 0.001 & waits=($!)

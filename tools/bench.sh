@@ -90,7 +90,10 @@ take_options() {
         esac
         shift
     done
-    [ "$session" != limits ] || only=near
+    if [ "$session" = limits ]; then
+        [ "$only" != far ] || die "--limits is measured while the cores are near; leave out --far"
+        only=near
+    fi
     [[ $pair =~ ^(32|64)-(32|64)$ ]] ||
         die "--pair takes 64-64, 32-32, 32-64 or 64-32"
     [[ ${seconds:-1} =~ ^[1-9][0-9]*$ && $slice =~ ^[1-9][0-9]*$ && ${draws:-1} =~ ^[1-9][0-9]*$ ]] ||
@@ -109,6 +112,7 @@ take_all_sessions() {
     for one in "${sessions_of_all[@]}"; do
         share=$((session_seconds[$one] * ${seconds:-$sum} / sum))
         number=$((number + 1))
+        [ "$only $one" != "far limits" ] || continue
         note "$one: $share s and what is taken once (session $number of ${#sessions_of_all[@]})"
         "$0" "--$one" --seconds $((share > 0 ? share : 1)) --slice "$slice" --pair "$pair" ${only:+--$only} \
             "${free[@]}" "${add[@]}" ${draws:+--draws "$draws"} --json "$build/bench/$one.json" ||

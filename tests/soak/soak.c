@@ -17,7 +17,8 @@ enum {
     HANDLES_MORE = 8,         /* what a process may come to hold once, as pooled events */
     MAPPED_MORE = 32 << 20,   /* likewise rings, which are kept for reuse */
     PORT_SLOT = 10,
-    ORPHAN_MS = 10000,        /* Wine's server may keep the sockets of a process that was killed: they never end */
+    ORPHAN_MS = 10000,        /* Wine's server may keep the sockets of a process that was killed: they never end; by then
+                                 the next partner has been killed too */
     LEVEL_SLOT = 120          /* one for each crowd: streams that were user-level */
 };
 
